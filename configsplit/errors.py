@@ -198,10 +198,8 @@ def did_you_mean(names: Sequence[str]) -> str:
 
 
 def check_choice(option: str, value: object, choices: object) -> None:
-    """Hold the word that was given for an option against the ``Literal`` of those that it may be.
-
-    Raises:
-        OptionError: it is none of them; the hint names the nearest first.
+    """Hold the word that was given for an option against the ``Literal`` of those that it may be. Raises OptionError if it is
+    none of them; the hint names the nearest first.
     """
     words: tuple[str, ...] = get_args(choices)
     if value not in words:
@@ -219,10 +217,8 @@ def check_number(
     whole: bool = False,
     open: bool = False,
 ) -> None:
-    """Hold the number that was given for an option against its bounds; ``open``: the lower one is none of them.
-
-    Raises:
-        OptionError: it is none, or beyond them.
+    """Hold the number that was given for an option against its bounds; ``open``: the lower one is none of them. Raises
+    OptionError if it is none, or beyond them.
     """
     is_number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
     below = is_number and least is not None and (value <= least if open else not value >= least)  # type: ignore[operator]

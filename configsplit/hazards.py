@@ -11,26 +11,23 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from configsplit.catalog import (
+from configsplit.catalog.classes import CLASSES, LAMBDA_PLACES, MARKS, OUTSIDE, TYPE_SPECS
+from configsplit.catalog.functions import (
     ACTIVATIONS,
-    CLASSES,
     CONSTRAINTS,
     FUNCTION_MODULES,
     INITIALIZERS,
-    LAMBDA_PLACES,
-    MARKS,
     MEASURES,
     OPERATION_PLACES,
-    OUTSIDE,
     PROPERTIES,
     REGULARIZERS,
-    TYPE_SPECS,
     is_dtype,
     is_pure_function,
     is_pure_node,
 )
 from configsplit.catalog.table import class_facts
 from configsplit.graph.json import Content, FrozenDict, config_kind, content
+from configsplit.graph.walking import values_in
 
 ROOTS = frozenset({"keras", "tf_keras"})
 """The packages whose classes are the framework's own; all others are the user's."""
@@ -256,22 +253,11 @@ class _Search:
 
 def _computes_with_code(config: dict[str, Any]) -> bool:
     """Whether a Lambda's output shape or mask is more than numbers."""
-    return any(config.get(f"{key}_type") not in (None, "raw") or _has_text(config.get(key)) for key in ("output_shape", "mask"))
-
-
-def _has_text(value: Any) -> bool:
-    return any(isinstance(leaf, (str, dict)) for leaf in _leaves(value))
-
-
-def _leaves(value: Any) -> Iterator[Any]:
-    """What nested lists hold; iterative."""
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, (list, tuple)):
-            todo.extend(item)
-        else:
-            yield item
+    return any(
+        config.get(f"{key}_type") not in (None, "raw")
+        or any(isinstance(each, (str, dict)) for each in values_in(config.get(key)))
+        for key in ("output_shape", "mask")
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- rules, one each
@@ -292,9 +278,7 @@ def _class(path: _Path, name: str, item: dict[str, Any]) -> Iterator[Hazard]:
 
 
 def _is_operation(class_name: str) -> bool:
-    from configsplit.catalog.operations import (
-        operation_table,  # the declarations of 326 operations, which most models have none of
-    )
+    from configsplit.catalog.operations import operation_table  # of 326 operations, of which most models have none
     from configsplit.catalog.operations.layers import snake
 
     return snake(class_name) in operation_table.KERAS

@@ -44,10 +44,6 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[LONG] = "1"
 
 
-HELPED = pytest.StashKey[set[Path]]()
-"""Files that ask for frameworks in processes of their own; where tests are shared they are run one after the other."""
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A matrix of an hour is nothing that plain `pytest` may start; what takes long is not what others wait for at the end."""
     mark_out_of_turn(items)
@@ -57,15 +53,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in long]
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
-        helped = config.stash[HELPED] = {item.path for item in items if "processes" in getattr(item, "fixturenames", ())}
-        items.sort(
-            key=lambda item: (
-                item.get_closest_marker("first") is None,
-                item.path not in helped,
-                -tests[item.path],
-                str(item.path),
-            )
-        )
+        items.sort(key=lambda item: (item.get_closest_marker("first") is None, -tests[item.path], str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -115,31 +103,25 @@ def _begun() -> list[int]:
 def _tidy(_begun: list[int]) -> Iterator[None]:
     """Behind a file of tests models go for good, where they have become many, and their memory back to the system."""
     yield
-    if _resident() > _begun[0] + ROOM:
-        gc.unfreeze()
+    grown = _resident() > _begun[0] + ROOM
+    if grown:
         for name in ("keras", "tf_keras"):
             if name in sys.modules:
                 sys.modules[name].backend.clear_session()
-        gc.collect()
+        gc.unfreeze()  # only now: each of the two looks for garbage as well, and all together it is some seconds
+    _lasting()
+    if grown:
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).malloc_trim(0)
         _begun[0] = _resident()
-    _lasting()
 
 
 @pytest.fixture(scope="session")
 def processes() -> Iterator[dict[str, FrameworkProcess]]:
-    """One process for each framework, shared by all rooms; it lives as long as it is asked for."""
+    """One for each framework, shared by all rooms."""
     found: dict[str, FrameworkProcess] = {}
     yield found
     end_all()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _unneeded(request: pytest.FixtureRequest) -> None:
-    """The processes of frameworks end with the last file that asks for them: each holds a third of a gigabyte."""
-    if request.path not in request.config.stash.get(HELPED, {request.path}):
-        end_all()
 
 
 @pytest.fixture

@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from configsplit.batches import engines, outputs, overrides, storage
-from configsplit.batches.causes import cause_of, merged
+from configsplit.batches.causes import Summary, cause_of, merged
 from configsplit.batches.engines import Engine
 from configsplit.batches.find_models import Zoo, find
-from configsplit.batches.planning import Item, Plan, foreseen, items
+from configsplit.batches.jobs import Item, Plan, foreseen, items
 from configsplit.batches.read_recipe import checked, read_recipe
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import Run, Watch
 from configsplit.batches.run_log import places
-from configsplit.batches.summary import Summary
 from configsplit.containers.fetched import is_remote
 from configsplit.errors import Json, StoreError
 from configsplit.graph.json import spelled
@@ -90,10 +89,8 @@ def plan(
     jobs: int | None = None,
     cluster: str | None = None,
 ) -> tuple[list[Plan], dict[str, str]]:
-    """A dry run: what would happen to each model and why; and the files that a pattern excludes. Nothing is written.
-
-    Raises:
-        DocumentError, StoreError: as `batch` does.
+    """A dry run: what would happen to each model and why; and the files that a pattern excludes. Nothing is written. Raises
+    DocumentError or StoreError as `batch` does.
     """
     _, members, work = _prepared(recipe, str(zoo), str(out))
     known = outputs.known(str(out))

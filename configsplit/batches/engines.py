@@ -45,12 +45,7 @@ def local(jobs: int) -> Iterator[Engine]:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Engine]:
-    """A Dask cluster. It places jobs, and gives those of a worker that is lost to another.
-
-    Raises:
-        RuntimeUnavailableError: Dask is not installed.
-        StoreError: no scheduler answers there.
-    """
+    """A Dask cluster. It places jobs, and gives those of a worker that is lost to another."""
     try:
         from distributed import Client
     except ImportError:
@@ -88,11 +83,7 @@ def cluster(address: str) -> Iterator[Engine]:
 
 
 def check_limits(limits: Iterable[int | None]) -> None:
-    """Refuse limits of memory that nobody could keep.
-
-    Raises:
-        RuntimeUnavailableError: there is one, and psutil, which tells how much memory workers hold, is not installed.
-    """
+    """Refuse limits of memory that nobody could keep."""
     if not any(limits):
         return
     try:

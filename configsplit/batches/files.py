@@ -23,12 +23,7 @@ class Skipped(Exception):  # noqa: N818 - not an error
 
 
 def measure(path: Path, limit: int | None) -> tuple[int, str]:
-    """Bytes and digest of a source.
-
-    Raises:
-        StoreError: it cannot be read.
-        Skipped: it is larger than the limit.
-    """
+    """Bytes and digest of a source."""
     if path.is_dir():
         with open_source(path) as source:
             size = sum(item.stat().st_size for item in path.rglob("*") if item.is_file())

@@ -46,15 +46,8 @@ class Zoo:
 
 
 def find(zoo: str, models: Models, *, leave_out: Path | None = None) -> Zoo:
-    """The members of a zoo.
-
-    Args:
-        zoo: a folder, a file, a glob, or a URL of either.
-        models: the recipe's patterns.
-        leave_out: a folder that is not searched: the output of the batch, which may lie within the zoo.
-
-    Raises:
-        StoreError: there is no such folder, or it has no members.
+    """The members of a zoo: a folder, a file, a glob, or a URL of either. ``leave_out`` is not searched: the output of the
+    batch may lie within the zoo.
     """
     root, glob = _root(zoo)
     if is_remote(root):

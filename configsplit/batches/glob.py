@@ -24,11 +24,7 @@ def first_match(path: str, patterns: Iterable[str]) -> str | None:
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A pattern as a regular expression for whole paths.
-
-    Raises:
-        DocumentError: a range in it goes backwards.
-    """
+    """A pattern as a regular expression for whole paths."""
     pieces: list[str] = []
     rest = pattern
     while rest:

@@ -31,10 +31,8 @@ class Place:
 
 
 def lay_out(recipe: Recipe, names: Iterable[str], out: str) -> dict[str, Place]:
-    """The place of every model, no two of which share one.
-
-    Raises:
-        DocumentError: the layout gives no place, or two models would share one.
+    """The place of every model, no two of which share one. Raises DocumentError if the layout gives no place, or two models
+    would share one.
     """
     layout = recipe.output.layout
     if layout is None:

@@ -26,11 +26,7 @@ class LocalOutput:
     """An output folder on this machine (or one that all machines see)."""
 
     def __init__(self, out: str, *, resume: bool, force: bool) -> None:
-        """Open it.
-
-        Raises:
-            StoreError: it exists (without ``resume`` and ``force``), is not ours, or another batch writes there.
-        """
+        """Open it."""
         self.root = Path(out)
         self._check()
         with errors.system_faults(self.root):
@@ -82,11 +78,7 @@ class LocalOutput:
                 item.unlink()
 
     def _place(self, folder: str) -> Path:
-        """The folder of a model's results.
-
-        Raises:
-            StoreError: it, or one above it within the output, is a link to elsewhere.
-        """
+        """The folder of a model's results."""
         place = self.root / folder
         for each in (place, *place.parents):
             if each == self.root:
@@ -105,11 +97,7 @@ class LocalOutput:
             shutil.rmtree(item, ignore_errors=True)
 
     def commit(self, record: Record) -> None:
-        """Note a model as through, and put its outputs in place.
-
-        Raises:
-            StoreError: they cannot be put there.
-        """
+        """Note a model as through, and put its outputs in place.."""
         self.journal.append(record)
         if record["staging"]:
             self._put(record)
@@ -134,10 +122,8 @@ class LocalOutput:
             shutil.rmtree(away, ignore_errors=True)
 
     def finish(self, kept: set[str], texts: Mapping[str, Iterator[str]]) -> None:
-        """Remove outputs of models that are no more, and write ledger and report, each whole or not at all.
-
-        Raises:
-            StoreError: they cannot be written.
+        """Remove outputs of models that are no more, and write ledger and report, each whole or not at all. Raises StoreError
+        if they cannot be written.
         """
         with errors.system_faults(self.root):
             os.sync()  # workers leave it to us
@@ -184,11 +170,7 @@ class RemoteOutput:
     """An output at a URL. Workers send the files of a model, then its record, a small object of its own, is put beside them."""
 
     def __init__(self, out: str, *, resume: bool, force: bool) -> None:
-        """Open it, and fetch the records of earlier runs.
-
-        Raises:
-            StoreError: it exists (without ``resume`` and ``force``), is not ours, or cannot be reached.
-        """
+        """Open it, and fetch the records of earlier runs."""
         self.root = out.rstrip("/")
         names = storage.names_below(self.root)
         if names and not (resume or force) and any(_is_ours(name) for name in names):
@@ -234,20 +216,14 @@ class RemoteOutput:
                 self.journal.append(record)
 
     def commit(self, record: Record) -> None:
-        """Note a model as through; its outputs are in place.
-
-        Raises:
-            StoreError: the store cannot be written.
-        """
+        """Note a model as through; its outputs are in place.."""
         name = hashlib.sha256(record["model"].encode("utf-8", "surrogateescape")).hexdigest()[:40]
         storage.write_text(f"{self.root}/run/{name}.json", json.dumps(record) + "\n")
         self.journal.append(record)
 
     def finish(self, kept: set[str], texts: Mapping[str, Iterator[str]]) -> None:
-        """Remove outputs of models that are no more, and send ledger, report and run log.
-
-        Raises:
-            StoreError: the store cannot be written.
+        """Remove outputs of models that are no more, and send ledger, report and run log. Raises StoreError if the store cannot
+        be written.
         """
         for place in sorted(self.journal.outputs - kept):
             storage.remove(f"{self.root}/{place}")
@@ -269,10 +245,8 @@ def open_output(out: str, *, resume: bool, force: bool) -> Output:
 
 
 def known(out: str) -> dict[str, Record]:
-    """The records of earlier runs in a folder, for a dry run; none at a URL, which would have to be written to be read.
-
-    Raises:
-        StoreError: a batch is under way there.
+    """The records of earlier runs in a folder, for a dry run; none at a URL, which would have to be written to be read. Raises
+    StoreError if a batch is under way there.
     """
     place = Path(out, NAME)
     if is_remote(out) or not place.is_file():

@@ -10,7 +10,7 @@ from typing import Any
 
 from configsplit.batches.causes import Cause, cause_of, merged
 from configsplit.batches.glob import MAGIC
-from configsplit.batches.planning import Item
+from configsplit.batches.jobs import Item
 from configsplit.batches.read_recipe import read_recipe
 from configsplit.batches.recipe import Recipe
 from configsplit.batches.run import PASSING
@@ -22,11 +22,7 @@ _LIMITS = {"worker-timeout": ("seconds", 4), "worker-memory": ("memory", 2)}
 
 
 def check_place(file: Path, home: Path) -> None:
-    """Refuse a place for the recipe of the next run before this one takes its time.
-
-    Raises:
-        StoreError: something is there, or the paths that the recipe names would not be seen from there.
-    """
+    """Refuse a place for the recipe of the next run before this one takes its time."""
     if file.exists():
         raise StoreError("a file is there already", code="output-exists", where=str(file), hint="choose another name")
     if file.absolute().parent.resolve() != home.resolve() or file.suffix.lower() not in (".yaml", ".yml"):

@@ -15,6 +15,7 @@ from configsplit.batches.recipe import Recipe, Step
 from configsplit.containers.system.errors import store_error
 from configsplit.errors import DocumentError, RuntimeUnavailableError, StoreError, did_you_mean
 from configsplit.graph.json import loads
+from configsplit.graph.walking import everything
 from configsplit.records.yaml_text import YamlError, yaml_values
 from configsplit.verbs.table import VERBS
 
@@ -40,11 +41,7 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def checked(plain: Any, where: str = "recipe") -> Recipe:
-    """Plain values as a recipe.
-
-    Raises:
-        DocumentError: they are none.
-    """
+    """Plain values as a recipe."""
     try:
         recipe = Recipe.model_validate(plain)
     except ValidationError as error:
@@ -96,14 +93,9 @@ def _keys(place: Iterable[int | str]) -> set[str]:
 
 
 def _record(annotation: Any) -> type[BaseModel] | None:
-    """The record that an annotation such as ``tuple[Step, ...] | None`` is about; iterative."""
-    todo = [annotation]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, type) and issubclass(item, BaseModel):
-            return item
-        todo.extend(getattr(item, "__args__", ()))
-    return None
+    """The record that an annotation such as ``tuple[Step, ...] | None`` is about."""
+    said = everything([annotation], lambda item: getattr(item, "__args__", ()))
+    return next((item for item in said if isinstance(item, type) and issubclass(item, BaseModel)), None)
 
 
 def _check_steps(steps: Iterable[Step], where: str) -> None:

@@ -10,8 +10,8 @@ from importlib import resources
 from typing import Any
 
 from configsplit import __version__
+from configsplit.batches.causes import Summary
 from configsplit.batches.recipe import Recipe
-from configsplit.batches.summary import Summary
 from configsplit.graph.json import spelled
 from configsplit.pictures.style import part_colours
 

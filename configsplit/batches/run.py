@@ -9,9 +9,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any, Literal, NotRequired, TypedDict
 
 from configsplit.batches.engines import Engine
+from configsplit.batches.jobs import Item, lost
 from configsplit.batches.layout import Place
 from configsplit.batches.outputs import Output
-from configsplit.batches.planning import Item, lost
 from configsplit.batches.run_log import Record
 from configsplit.batches.worker_pool import RUNNING
 from configsplit.errors import StoreError
@@ -178,11 +178,7 @@ def _is_passing(record: Record) -> bool:
 
 
 def _answer(future: Future[dict[str, Any]]) -> Answer:
-    """The answer of a job. A cluster gives up on a job whose workers it has lost one after the other.
-
-    Raises:
-        StoreError: the engine itself is gone.
-    """
+    """The answer of a job. A cluster gives up on a job whose workers it has lost one after the other."""
     try:
         return future.result()
     except Exception as error:

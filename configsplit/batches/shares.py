@@ -34,11 +34,7 @@ _STAGES = re.compile(r"(?P<count>\d+)(?: +stages)? +by +(?P<balance>params|macs|
 
 
 def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
-    """``4 by params`` as a number of stages and what they are balanced by.
-
-    Raises:
-        CutError: it is something else.
-    """
+    """``4 by params`` as a number of stages and what they are balanced by."""
     text = str(value).strip()
     if text.isdigit() and int(text) > 0:
         return int(text), balance
@@ -54,12 +50,7 @@ def stages(value: int | str, balance: str | None) -> tuple[int, str | None]:
 
 
 def places_for(document: Document, options: dict[str, Any]) -> list[str]:
-    """The references to cut at that the ``at`` of a step means in this model.
-
-    Raises:
-        TensorReferenceError: a pattern names no layer.
-        CutError: there is no place for a share, or it cannot be read.
-    """
+    """The references to cut at that the ``at`` of a step means in this model."""
     priced: list[Cuts] = []
     places: list[str] = []
     for text in options["at"]:

@@ -62,11 +62,7 @@ class Bench:
                 self.digests[folder / name] = digest
 
     def source(self, step: Mapping[str, Any]) -> Document:
-        """What a step works on: the model, or the file that an earlier step has written.
-
-        Raises:
-            CutError: that step has written something else.
-        """
+        """What a step works on: the model, or the file that an earlier step has written."""
         if not step["of"]:
             return self.document
         place = self.made.get(step["of"])
@@ -82,11 +78,7 @@ class Bench:
         return self._load(place, with_it)
 
     def parts(self, step: Mapping[str, Any]) -> Path:
-        """The folder of the split that a step works on.
-
-        Raises:
-            CutError: the step names none.
-        """
+        """The folder of the split that a step works on."""
         place = self.made.get(step["of"])
         if place is None or not place.is_dir():
             raise CutError(

@@ -9,7 +9,7 @@ from configsplit.batches.step import Bench, Facts
 from configsplit.errors import ConversionError
 from configsplit.models.document import Document
 from configsplit.verbs import asked
-from configsplit.verbs.edit import edit
+from configsplit.verbs.asked import edit
 from configsplit.verbs.table import record
 
 if TYPE_CHECKING:
@@ -66,11 +66,7 @@ def join_step(step: Mapping[str, Any], bench: Bench) -> Facts:
 
 
 def convert_step(step: Mapping[str, Any], bench: Bench) -> Facts:
-    """Bring the model to today's Keras 3, or where else it is to go, and note what was done to it.
-
-    Raises:
-        ConfigSplitError: as `convert` does; something in it cannot be converted, or nothing in it has to be.
-    """
+    """Bring the model to today's Keras 3, or where else it is to go, and note what was done to it."""
     from configsplit.saving.conversion import refused
 
     document, options = bench.source(step), step["options"]

@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 
 def split_step(step: Mapping[str, Any], bench: Bench) -> Facts:
-    """Cut the model, and say where, what crosses, and what was proven.
-
-    Raises:
-        ConfigSplitError: as `split`, `plan` and `save` do.
-    """
+    """Cut the model, and say where, what crosses, and what was proven."""
     options = step["options"]
     document = bench.source(step)
     parts, told = (_cut if options["stages"] is None else _planned)(document, options)

@@ -25,12 +25,7 @@ def is_seen_by_one_process(address: str) -> bool:
 
 
 def file_system(address: str) -> tuple[Any, str]:
-    """The fsspec file system of a URL, and the path in it.
-
-    Raises:
-        RuntimeUnavailableError: fsspec, or what it needs for this protocol, is not installed.
-        StoreError: there is no such protocol, or it does not answer.
-    """
+    """The fsspec file system of a URL, and the path in it."""
     try:
         import fsspec
     except ImportError:
@@ -60,11 +55,7 @@ def _missing(message: str, address: str, hint: str) -> RuntimeUnavailableError:
 
 @contextmanager
 def remote_faults(address: str) -> Iterator[None]:
-    """Turn whatever a remote file system raises into a StoreError: each has exceptions of its own.
-
-    Raises:
-        StoreError: in place of any error of the body that is not ours.
-    """
+    """Turn whatever a remote file system raises into a StoreError: each has exceptions of its own."""
     try:
         yield
     except (RuntimeUnavailableError, StoreError):
@@ -89,11 +80,7 @@ def stalled(address: str) -> StoreError:
 
 
 def fetch(address: str, target: Path) -> None:
-    """Stream one remote file to a local one.
-
-    Raises:
-        StoreError: it cannot be fetched.
-    """
+    """Stream one remote file to a local one."""
     system, path = file_system(address)
     with remote_faults(address):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -109,11 +96,7 @@ class Part(NamedTuple):
 
 
 def part(address: str, first: int, size: int) -> Part | None:
-    """``size`` bytes of one remote file from ``first`` on, fewer at its end; None where the store has it whole or not at all.
-
-    Raises:
-        StoreError: it is not there, or something else comes than was asked for.
-    """
+    """``size`` bytes of one remote file from ``first`` on, fewer at its end; None where it comes whole or not at all."""
     system, path = file_system(address)
     with remote_faults(address):
         if is_web(address):
@@ -176,11 +159,7 @@ def wrong_size(message: str, address: str) -> StoreError:
 
 
 def is_there(address: str) -> bool:
-    """Whether there is such a file.
-
-    Raises:
-        StoreError: the store does not tell.
-    """
+    """Whether there is such a file."""
     system, path = file_system(address)
     with remote_faults(address):
         if is_web(address):
@@ -200,11 +179,7 @@ async def _web_has(system: Any, path: str) -> bool:
 
 
 def is_folder(address: str) -> bool:
-    """Whether there is a folder at an address; of the web nobody knows.
-
-    Raises:
-        StoreError: the store does not tell.
-    """
+    """Whether there is a folder at an address; of the web nobody knows. Raises StoreError if the store does not tell."""
     if is_web(address):
         return False
     system, path = file_system(address)
@@ -213,11 +188,7 @@ def is_folder(address: str) -> bool:
 
 
 def size_of(address: str) -> int | None:
-    """Bytes of one remote file; None where the store does not tell.
-
-    Raises:
-        StoreError: it is not there.
-    """
+    """Bytes of one remote file; None where the store does not tell. Raises StoreError if it is not there."""
     system, path = file_system(address)
     with remote_faults(address):
         size = _size(system.info(path))
@@ -225,10 +196,8 @@ def size_of(address: str) -> int | None:
 
 
 def send(folder: Path, address: str, *, alone: bool = True) -> None:
-    """Put the files of a local folder under a remote address; where they are there ``alone``, in place of what is there.
-
-    Raises:
-        StoreError: it cannot be done.
+    """Put the files of a local folder under a remote address; where they are there ``alone``, in place of what is there. Raises
+    StoreError if it cannot be done.
     """
     if alone:
         remove(address)
@@ -241,11 +210,7 @@ def send(folder: Path, address: str, *, alone: bool = True) -> None:
 
 
 def write_text(address: str, text: str) -> None:
-    """Put a small file.
-
-    Raises:
-        StoreError: it cannot be written.
-    """
+    """Put a small file. Raises StoreError if it cannot be written."""
     system, path = file_system(address)
     with remote_faults(address):
         system.makedirs(path.rpartition("/")[0], exist_ok=True)
@@ -253,11 +218,7 @@ def write_text(address: str, text: str) -> None:
 
 
 def remove(address: str) -> None:
-    """Remove a remote file or folder, if it is there.
-
-    Raises:
-        StoreError: it cannot be removed.
-    """
+    """Remove a remote file or folder, if it is there. Raises StoreError if it cannot be removed."""
     system, path = file_system(address)
     with remote_faults(address):
         system.invalidate_cache()
@@ -266,11 +227,7 @@ def remove(address: str) -> None:
 
 
 def names_below(address: str) -> dict[str, int]:
-    """Every file below a remote folder (path within it -> bytes, -1 where the store does not tell); empty if there is none.
-
-    Raises:
-        StoreError: it cannot be listed.
-    """
+    """Every file below a remote folder (path within it -> bytes, -1 where the store does not tell); empty if there is none."""
     system, path = file_system(address)
     with remote_faults(address):
         system.invalidate_cache()

@@ -46,11 +46,7 @@ class Slot:
         self._stopped = False
 
     def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """The worker's answer to a job.
-
-        Raises:
-            Lost: the worker was killed, or had to be.
-        """
+        """The worker's answer to a job. Raises Lost if the worker was killed, or had to be."""
         self._send(json.dumps(job).encode("utf-8") + b"\n")
         answer: dict[str, Any] = json.loads(self._line(job["limits"]))
         if answer["run"]["memory"] > job["limits"]["recycle"]:

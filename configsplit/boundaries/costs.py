@@ -89,9 +89,6 @@ class Costs:
     ) -> Measure:
         """Measured times in whole nanoseconds. ``names`` are those under which the profile may have the time of a call; one
         without names is what Keras does in passing, and counts as nothing. ``known`` are all layers that may be measured.
-
-        Raises:
-            CutError: the profile does not fit the model.
         """
         for key in profile:
             if key not in known and key.rpartition("@")[0] not in known:
@@ -182,11 +179,7 @@ def _weights_of(inference: Inference, layer: Layer) -> list[WeightSpec]:
 
 
 def read_table(path: str | Path, what: str) -> Any:
-    """A JSON file, or a YAML file where PyYAML is installed, as plain values.
-
-    Raises:
-        StoreError: it cannot be read, or is neither.
-    """
+    """A JSON file, or a YAML file where PyYAML is installed, as plain values."""
     place = Path(path)
     try:
         text = place.read_text("utf-8")
@@ -215,11 +208,7 @@ def _yaml(text: str, place: Path, what: str) -> Any:
 
 
 def read_profile(path: str | Path) -> dict[str, float]:
-    """A profile: one object, ``layer: milliseconds``.
-
-    Raises:
-        StoreError: the file is something else.
-    """
+    """A profile: one object, ``layer: milliseconds``."""
     table = read_table(path, "profile")
     if not isinstance(table, dict) or not all(isinstance(key, str) and is_number(value) for key, value in table.items()):
         raise StoreError(

@@ -59,18 +59,10 @@ _MOST = 10
 def contradictions(document: Document) -> tuple[str, ...]:
     """One sentence for each tensor of the document, also in nested models, whose record cannot be true."""
     reasons: dict[str, None] = {}
-    seen: set[int] = set()
-    todo: list[tuple[LayerPath, Inference]] = [((), document.infer())]
-    while todo:
-        path, inference = todo.pop()
-        if id(inference) in seen:
-            continue
-        seen.add(id(inference))
+    for path, inference in document.infer().levels():
         for ref, why in inference.contradictions.items():
             place = "/".join((*path, ref.layer)) + (f":{ref.output}" if ref.output else "")
             reasons[f"{place}: {why}; Keras ignores what is recorded, and so is done here"] = None
-        nested = [*inference.inner.items(), *inference.wrapped.items()]
-        todo += [((*path, call.layer), inner) for call, inner in reversed(nested)]
     told = list(reasons)
     return tuple(told[:_MOST]) + ((f"and {len(told) - _MOST} more records that cannot be true",) if len(told) > _MOST else ())
 

@@ -18,11 +18,7 @@ from configsplit.models.document import Document
 
 
 def fixed(document: Document, given: Mapping[TensorRef, TensorSpec]) -> Document:
-    """The document with the sizes of its inputs written into it; ``given`` is what `given_sizes` gave.
-
-    Raises:
-        ShapeError: there is no size, the model does not take one, or the document has no place for it.
-    """
+    """The document with the sizes of its inputs written into it; ``given`` is what `given_sizes` gave."""
     if not given:
         raise ShapeError("there is no size to fix", code="size-none", hint="give it: --size INPUT=1,224,224,3 --fix-size")
     known = document.infer()

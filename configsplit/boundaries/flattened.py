@@ -71,10 +71,8 @@ class Flattened:
         return {call: self._texts.of_call(inner) for inner, call in self.flat.calls.items()}
 
     def milliseconds(self, costs: Costs, profile: Mapping[str, float]) -> Measure:
-        """What each call takes by a profile: ``LAYER`` has the time of one call, ``LAYER@CALL`` that of a certain one.
-
-        Raises:
-            CutError: the profile does not fit the model.
+        """What each call takes by a profile: ``LAYER`` has the time of one call, ``LAYER@CALL`` that of a certain one. Raises
+        CutError if the profile does not fit the model.
         """
         origins, names = self.flat.whole.provenance.layers, {}
         for inner, call in self.flat.calls.items():
@@ -95,11 +93,7 @@ class Flattened:
         return 1 if layer.model is None else sum(len(each.calls) for _, each in walk(layer.model))
 
     def tensors(self, text: str) -> tuple[TensorRef, ...]:
-        """The tensors that a reference names.
-
-        Raises:
-            TensorReferenceError: it names none, or one that is not to be seen here.
-        """
+        """The tensors that a reference names."""
         named = [(place, self.flat.homes.get(place)) for place in places(self.document.model, text)]
         for place, ref in named:
             if ref is None:
@@ -132,10 +126,8 @@ class Flattened:
 def flattened(
     document: Document, told: Iterable[Told] = (), wanted: Callable[[LayerPath], bool] | None = None, *, whole: bool = False
 ) -> Flattened:
-    """A model with the nested models opened that are wanted: all by default, or (``whole``) none.
-
-    Raises:
-        CutError: all of them would be too many.
+    """A model with the nested models opened that are wanted: all by default, or (``whole``) none. Raises CutError if all of
+    them would be too many.
     """
     said = tuple(told)
     chosen = nothing if whole else wanted or anything

@@ -31,17 +31,7 @@ def check_extracted(made: Rewritten, whole: Inference) -> None:
 
 def _outside(tensors: Sequence[TensorRef], masks: Masks, kept: set[CallRef]) -> TensorRef | None:
     """The first tensor, back to where these masks begin, that is not made by a call that is kept."""
-    todo, seen = list(tensors), set[TensorRef]()
-    while todo:
-        ref = todo.pop()
-        mask = masks.tensors.get(ref)
-        if mask is None or ref in seen:
-            continue
-        seen.add(ref)
-        if CallRef(ref.layer, ref.call) not in kept:
-            return ref
-        todo += mask.sources if mask.kind != "given" else ()
-    return None
+    return next((ref for ref in masks.behind(tensors) if CallRef(ref.layer, ref.call) not in kept), None)
 
 
 def said(document: Document, model: Model) -> Model:

@@ -28,16 +28,12 @@ if TYPE_CHECKING:
 
 
 def needed(done: Split, masks: Masks) -> tuple[Handover, ...]:
-    """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it.
-
-    Raises:
-        CutError: see `check_order`; or nobody knows whether a nested model loses one of these masks.
-    """
+    """Every tensor that crosses and whose mask is used, or may be, behind the boundary, with the calls there that take it."""
     check_order(masks)
     handovers = _heeded_behind(done, masks, masks.used)
     crossing = {handover.ref for handover in handovers}
     for call in masks.hanging_on_casts():
-        if crossing & masks.behind(masks.unsure[call]):
+        if crossing.intersection(masks.behind(masks.unsure[call])):
             raise CutError(
                 f"{call.layer!r} loses the mask of a tensor whose dtype differs from that of its input, and that dtype is "
                 "unknown",
@@ -120,19 +116,9 @@ def _heeded(
 def closed_sources(whole: Surfaced, masks: Masks, handovers: Iterable[Handover]) -> tuple[str, ...]:
     """Nested models that compute a mask which has to be handed over: opened, their layers can be followed one by one."""
     layers = whole.model.by_name()
-    todo = [handover.ref for handover in handovers]
-    sources: dict[str, None] = {}
-    done: set[TensorRef] = set()
-    while todo:
-        ref = todo.pop()
-        mask = masks.tensors.get(ref)
-        if mask is None or ref in done:
-            continue
-        done.add(ref)
-        if mask.kind == "hidden" and layers[mask.why[0]].model is not None:
-            sources[mask.why[0]] = None
-        todo += () if mask.kind == "given" else mask.sources
-    return tuple(sources)
+    behind = [masks.tensors[ref] for ref in masks.behind(handover.ref for handover in handovers)]
+    hidden = [mask.why[0] for mask in behind if mask.kind == "hidden"]
+    return tuple(dict.fromkeys(name for name in hidden if layers[name].model is not None))
 
 
 def check_sayable(document: Document, model: Model, masks: Masks, tensors: Iterable[TensorRef]) -> None:
@@ -161,11 +147,7 @@ def check_sayable(document: Document, model: Model, masks: Masks, tensors: Itera
 def handed_over(
     document: Document, whole: Surfaced, done: Split, inference: Inference, masks: Masks
 ) -> tuple[Surfaced, Split, Inference]:
-    """The same split with every mask that is needed behind a boundary handed over there.
-
-    Raises:
-        CutError: a mask cannot be handed over.
-    """
+    """The same split with every mask that is needed behind a boundary handed over there."""
     from configsplit.rewrites.masks import hand_over, may_come_out
 
     handovers = needed(done, masks)
@@ -249,16 +231,8 @@ def with_masks(
     deeper: Callable[[Surfaced, tuple[str, ...]], Sliced | None],
     again: Callable[[Surfaced], Sliced],
 ) -> Sliced:
-    """The same with every mask handed over that is needed behind a boundary.
-
-    Args:
-        document: the model.
-        sliced: how it was cut.
-        deeper: cuts it with these nested models opened too, which compute such a mask; None where nothing is left to open.
-        again: cuts another form of it.
-
-    Raises:
-        CutError: a mask cannot be handed over.
+    """The same with every mask handed over that is needed behind a boundary. ``deeper`` cuts it with nested models opened too,
+    which compute such a mask (None where nothing is left to open); ``again`` cuts another form of it.
     """
     while handovers := needed(sliced.split, masks := traced_masks(sliced.inference)):
         whole, done, inference = sliced

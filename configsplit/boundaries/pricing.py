@@ -91,9 +91,6 @@ class Pricing:
     def costs(self) -> Costs:
         """Costs at the sizes that are given; where some are open, at the first size that the model takes: for what does not
         depend on them.
-
-        Raises:
-            ShapeError: the model cannot have the sizes that are given, or takes none of those that are tried.
         """
         from configsplit.boundaries.costs import Costs
 
@@ -126,11 +123,7 @@ class Pricing:
         return 0
 
     def same(self, choose: Callable[[Costs], Choice], what: str) -> Choice:
-        """A choice, if it is the same for every size tried.
-
-        Raises:
-            ShapeError: it is not.
-        """
+        """A choice, if it is the same for every size tried."""
         choice, agreed = self.chosen(choose)
         if not agreed:
             raise self.needed(what)

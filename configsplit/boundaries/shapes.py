@@ -71,11 +71,7 @@ def same(given: TensorSpec, wanted: TensorSpec) -> bool:
 
 
 def check_taken(host: Inference, starts: Sequence[TensorRef], donor: Inference) -> bool:
-    """Hold what the donor takes against what the host gives; whether all of it is just what the donor declares.
-
-    Raises:
-        ShapeError: an input of the donor wants something else.
-    """
+    """Hold what the donor takes against what the host gives; whether all of it is just what the donor declares."""
     exact = True
     for ref, wanted in zip(starts, donor.model.input_refs(), strict=True):
         given, declared = host.specs.get(ref, TensorSpec()), donor.specs.get(wanted, TensorSpec())
@@ -109,9 +105,6 @@ def check_given(
 ) -> None:
     """Hold what the donor gives against what stood there. What only the model itself gives out is free: a new head may have
     other classes. ``takers`` names who takes each tensor, empty if only the model does.
-
-    Raises:
-        ShapeError: the consumers need something else; or nobody can say what the donor gives.
     """
     _check_clashes(before, after)
     for ref, output, who in zip(ends, outputs, takers, strict=True):

@@ -29,9 +29,6 @@ class Open(NamedTuple):
 def given_sizes(inference: Inference, sizes: Said) -> dict[TensorRef, TensorSpec]:
     """What ``INPUT=1,224,224,3`` says of the inputs of a model: the whole shape, or its open sizes alone (``INPUT=224,224``).
     The batch does not count, since prices are those of one sample.
-
-    Raises:
-        ShapeError: a text is not of that form, names no input, or does not fit what the model declares.
     """
     declared = {ref: inference.specs.get(ref, TensorSpec()) for ref in inference.model.input_refs()}
     given = by_names(sizes)
@@ -49,10 +46,7 @@ def given_sizes(inference: Inference, sizes: Said) -> dict[TensorRef, TensorSpec
 
 def beside_inputs(document: Document, shapes: Specs) -> tuple[dict[TensorRef, TensorSpec], dict[TensorRef, TensorSpec]]:
     """What is said of tensors; and apart from it what is said of inputs whose shape the document tells. That counts as a size
-    does, for prices: files keep what the document says.
-
-    Raises:
-        ShapeError: the document tells something else of these.
+    does, for prices: files keep what the document says. Raises ShapeError if the document tells something else of these.
     """
     known = document.infer().specs
     sized = {ref: shapes[ref] for ref in document.model.input_refs() if ref in shapes and known[ref].shape is not None}
@@ -62,9 +56,7 @@ def beside_inputs(document: Document, shapes: Specs) -> tuple[dict[TensorRef, Te
 
 def apart(document: Document, said: Iterable[Told], sizes: Said) -> tuple[list[Told], Specs]:
     """What was said of shapes without that of inputs; and of inputs, for prices, what was said of sizes or else of shapes.
-
-    Raises:
-        ShapeError: the document tells something else.
+    Raises ShapeError if the document tells something else.
     """
     every = list(said)
     others, sized = beside_inputs(document, {each.place.ref: each.spec for each in every if not each.place.inside})

@@ -63,15 +63,8 @@ def constructor(class_name: str, dialect: str) -> Constructor | None:
 
 def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -> bool:
     """Whether a config is that of a class of the user's own that bears the name of one of Keras: it has a key that no release
-    of Keras's has, and shares none with it but those of every layer, or lacks one that Keras's cannot do without.
-
-    Args:
-        class_name: as the document has it.
-        config: of the layer.
-        dialect: of the document.
-
-    Returns:
-        False where nobody can tell, as of a config that has keys too many.
+    of Keras's has, and shares none with it but those of every layer, or lacks one that Keras's cannot do without. False where
+    nobody can tell, as of a config that has keys too many.
     """
     table = _read()
     kept_from_keras1 = dialect != "keras1" and class_name not in table[dialect]["classes"]
@@ -94,13 +87,6 @@ def of_another_class(class_name: str, config: Mapping[str, Any], dialect: str) -
 def bases_of(config: Mapping[str, Any], dialect: str) -> tuple[str, ...]:
     """The classes of Keras all of whose settings a config has, those that take most of it: one of them is what its class
     derives from, or does as. Classes with less than three settings of their own tell nothing.
-
-    Args:
-        config: of a layer of a class that Keras does not have.
-        dialect: of the document.
-
-    Returns:
-        Their names; most often none.
     """
     bases = {name: len(config.keys() & taken) for name, (own, taken) in _settings(dialect).items() if own <= config.keys()}
     most = max(bases.values(), default=0)
@@ -134,16 +120,8 @@ def _of_every_layer(dialect: str) -> frozenset[str]:
 
 
 def is_neutral(module: str, class_name: str, key: str, value: Any) -> bool:
-    """Whether a key that Keras 2, or an older release of Keras 3, does not take says only what they do without it.
-
-    Args:
-        module: where Keras 3 has the class, as documents name it.
-        class_name: the class of Keras 3.
-        key: of its config.
-        value: of the key.
-
-    Returns:
-        True where the value is that which Keras 3 itself takes if nobody says one.
+    """Whether a key that Keras 2, or an older release of Keras 3, does not take says only what they do without it: its value is
+    that which Keras 3 takes if nobody says one. ``module`` is where Keras 3 has the class.
     """
     known = _read()["keras3"]["neutral"].get(module, {}).get(class_name, {})
     return key in known and (same_value(value, known[key]) or (key == "data_format" and value == "channels_last"))

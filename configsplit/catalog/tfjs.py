@@ -71,16 +71,8 @@ _INSTEAD = (
 
 
 def named(entry: FrozenDict) -> FrozenDict:
-    """The entry of a layer of Keras 2 as TensorFlow.js reads it.
-
-    Args:
-        entry: of one layer; layers in its config are looked at, too.
-
-    Returns:
-        The same with regularizers and initializers by the names that they have there.
-
-    Raises:
-        Stop: TensorFlow.js has no such layer or activation, or computes in no such dtype.
+    """The entry of a layer of Keras 2, and of those in its config, as TensorFlow.js reads it: with its names of regularizers
+    and initializers.
     """
     class_name, config = str(entry["class_name"]), entry.get("config")
     if class_name not in LAYERS:
@@ -122,16 +114,7 @@ def _checked(class_name: str, config: FrozenDict) -> FrozenDict:
 
 
 def check_input(class_name: str, config: FrozenDict, shape: Shape | None) -> None:
-    """Hold a layer against the tensor that it takes.
-
-    Args:
-        class_name: of the layer.
-        config: its config.
-        shape: that of its first tensor, with the batch; None where nobody knows it.
-
-    Raises:
-        Stop: TensorFlow.js takes no such tensor, or computes along another axis.
-    """
+    """Hold a layer against the tensor that it takes; ``shape`` has the batch, and is None where nobody knows it."""
     rank, axis = len(shape or ()), config.get("axis", -1)
     if class_name == "BatchNormalization" and axis not in (-1, (-1,), rank - 1, (rank - 1,)):
         raise Stop("convert-tfjs", f"TensorFlow.js normalizes along the last axis, and this is {axis!r}", _INSTEAD)

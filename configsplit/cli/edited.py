@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def carry_out(verb: Verb, given: dict[str, Any]) -> None:
     """Read the model, do what the verb does, write the result and show it."""
     from configsplit.models.document import reading
-    from configsplit.verbs.edit import edit
+    from configsplit.verbs.asked import edit
 
     with reading(given["model"], calls=given.get("calls", ()), **loading(cast("Loading", given))) as document:
         write(edit(verb, document, given, given["custom_objects"]), cast("Writing", given))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 if TYPE_CHECKING:
     from configsplit.containers.container import Format
@@ -43,10 +44,5 @@ class Writing(TypedDict):
 
 def loading(options: Loading) -> Loading:
     """Of all options those that say how the model is read."""
-    return Loading(
-        weights=options["weights"],
-        custom_objects=options["custom_objects"],
-        by_name=options["by_name"],
-        match=options["match"],
-        dequantize=options["dequantize"],
-    )
+    given: Mapping[str, object] = options
+    return cast("Loading", {name: given[name] for name in Loading.__annotations__})

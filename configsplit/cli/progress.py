@@ -82,10 +82,8 @@ class Log:
 
 @contextmanager
 def under_way(name: str, *, quiet: bool, verbose: bool, log: Path | None) -> Iterator[None]:
-    """The time in which a verb is carried out. `batch` has a view of its own.
-
-    Raises:
-        StoreError: the log file cannot be written.
+    """The time in which a verb is carried out. `batch` has a view of its own. Raises StoreError if the log file cannot be
+    written.
     """
     from configsplit.cli.output import note, printable
 

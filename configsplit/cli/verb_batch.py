@@ -14,9 +14,8 @@ from configsplit.cli.output import note, printable, say, show, table
 from configsplit.display.figures import size
 
 if TYPE_CHECKING:
-    from configsplit.batches.causes import Cause
-    from configsplit.batches.planning import Plan
-    from configsplit.batches.summary import Summary
+    from configsplit.batches.causes import Cause, Summary
+    from configsplit.batches.jobs import Plan
 
 
 class Asked(TypedDict):

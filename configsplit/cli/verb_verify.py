@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 
 import click
 
-from configsplit.cli.compared_lines import compared_lines
-from configsplit.cli.numeric_lines import numeric_lines
+from configsplit.cli.numeric_lines import compared_lines, numeric_lines
 from configsplit.cli.options import Limited
 from configsplit.cli.output import but_for, say, show
 from configsplit.display.figures import size
@@ -74,16 +74,9 @@ def verify(directory: Path, other: Path | None, as_json: bool, **options: Unpack
 def _run(options: Asked) -> Run:
     from configsplit.verbs.asked import limits_of
 
-    return Run(
-        samples=options["samples"],
-        seed=options["seed"],
-        inputs=options["inputs"],
-        input_ranges=options["input_ranges"],
-        sizes=options["sizes"],
-        tolerance=options["tolerance"],
-        custom_objects=options["custom_objects"],
-        limits=limits_of(options) if options["numeric"] else None,
-    )
+    given: Mapping[str, object] = options
+    fed = {name: given[name] for name in Fed.__annotations__}
+    return cast("Run", {**fed, "limits": limits_of(options) if options["numeric"] else None})
 
 
 def _check_usage(directory: Path, other: Path | None, options: Asked) -> None:

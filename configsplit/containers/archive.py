@@ -70,11 +70,7 @@ class Archive:
             raise self._hostile("archive-bomb", f"the member {info.filename!r} unpacks to {info.file_size} bytes")
 
     def text(self, name: str) -> bytes:
-        """A small member, whole.
-
-        Raises:
-            StoreError: it is missing, damaged, or larger than 256 MiB.
-        """
+        """A small member, whole."""
         info = self.members.get(name)
         if info is None:
             raise StoreError(f"the archive has no {name}", code="not-a-model", where=self.where, hint=self.guess())
@@ -83,11 +79,7 @@ class Archive:
         return b"".join(self.chunks(name))
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The bytes of a member, piece by piece; the checksum is held against them at the end.
-
-        Raises:
-            StoreError: the member is damaged.
-        """
+        """The bytes of a member, piece by piece; the checksum is held against them at the end."""
         try:
             with self._zip.open(self.members[name]) as member:
                 while piece := member.read(CHUNK):

@@ -18,6 +18,7 @@ from configsplit.containers.system import window
 from configsplit.containers.system.hashing import crc32
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import StoreError
+from configsplit.graph.walking import everything
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,11 +81,7 @@ class Arrays(Protocol):
 
     @property
     def layout(self) -> Layout:
-        """Which of Keras's layouts the names follow.
-
-        Raises:
-            StoreError: none of them.
-        """
+        """Which of Keras's layouts the names follow. Raises StoreError if it is none of them."""
         ...
 
     def place(self, path: str) -> Span | None:
@@ -92,11 +89,7 @@ class Arrays(Protocol):
         ...
 
     def read(self, path: str) -> np.ndarray[Any, Any]:
-        """The values of an array, all of them in memory.
-
-        Raises:
-            StoreError: there is no such array, or it is damaged.
-        """
+        """The values of an array, all of them in memory. Raises StoreError if there is no such array, or it is damaged."""
         ...
 
     # ---------------------------------------------------------------- what may be left as it is
@@ -107,9 +100,7 @@ class Arrays(Protocol):
 
     def weight_names(self, group: str) -> tuple[str, ...]:
         """The weights of a group in the legacy layout, in the order of ``layer.weights``; each is an array at ``group/name``.
-
-        Raises:
-            StoreError: a weight that is listed is not there.
+        Raises StoreError if a weight that is listed is not there.
         """
         return tuple(path.removeprefix(f"{group}/") for path in self.datasets if path.startswith(f"{group}/"))
 
@@ -157,11 +148,7 @@ class Arrays(Protocol):
 
     def subtree(self, path: str) -> Iterator[str]:
         """The path and everything below it, parents first."""
-        todo = [path]
-        while todo:
-            item = todo.pop()
-            yield item
-            todo.extend(reversed(self.children(item)))
+        return everything([path], self.children)
 
     def datasets_below(self, path: str) -> list[str]:
         """All arrays of a subtree (or the array itself), outer ones first."""

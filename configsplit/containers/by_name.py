@@ -36,10 +36,8 @@ def _wrapped(layer: Layer, dialect: str) -> Model | None:
 
 
 def by_name(model: Model, named: Mapping[str, Listed], where: str) -> ListedArrays:
-    """The arrays as weights of the model's layers, in the order in which Keras lists them.
-
-    Raises:
-        WeightsError: a name names no layer, or several; or it is not certain in which order a layer has its weights.
+    """The arrays as weights of the model's layers, in the order in which Keras lists them. Raises WeightsError if a name names
+    no layer, or several; or it is not certain in which order a layer has its weights.
     """
     held = holds(model.dialect)
     layers = {path: layer for path, layer in walk(model, held) if held(layer) is None and not layer.implicit}

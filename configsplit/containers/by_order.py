@@ -25,15 +25,8 @@ class Wanted(NamedTuple):
 
 
 def by_order(wanted: Sequence[Wanted], given: Mapping[str, Listed] | None, where: str) -> ListedArrays:
-    """The arrays as weights of the model, each held against the shape of the weight whose turn it is.
-
-    Args:
-        wanted: the weights of the model, in the order of ``get_weights()``.
-        given: the arrays in the order of their file; None where it has none.
-        where: what error messages call it.
-
-    Raises:
-        WeightsError: the file keeps no order, or there are more or fewer arrays, or of other shapes.
+    """The arrays as weights of the model, each held against the shape of the weight whose turn it is. Both are in their own
+    order: that of ``get_weights()``, and that of the file (None where it keeps none).
     """
     if given is None:
         hint = "leave --match out: such a file tells by itself which weight is which"

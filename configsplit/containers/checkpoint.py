@@ -55,7 +55,7 @@ class Checkpoint(WeightsAlone):
             return by_name(model, dict(_parameters(bundle)), bundle.where)
         graph = ObjectGraph(bundle)
         root = self._root(graph)
-        known = dict(self._known(graph, root, model))
+        known = dict(self._known(bundle, graph, root, model))
         objects = KerasObjects(graph, known, (_MODEL,), root, by_names=True)
         arrays = ListedArrays(bundle.where, LEGACY_WEIGHTS, dict(objects.listed(bundle)))
         arrays.matched = tuple(objects.matched)
@@ -78,12 +78,8 @@ class Checkpoint(WeightsAlone):
             raise self._refusal(f"it holds {len(roots)} models with layers, of which one is needed")
         return roots.pop()
 
-    def _known(self, graph: ObjectGraph, root: int, model: Model) -> Iterator[tuple[int, Known]]:
-        """The layers of the architecture in the graph of objects, level by level, by their number.
-
-        Raises:
-            StoreError: the checkpoint has other layers.
-        """
+    def _known(self, bundle: Bundle, graph: ObjectGraph, root: int, model: Model) -> Iterator[tuple[int, Known]]:
+        """The layers of the architecture in the graph of objects, level by level, by their number."""
         from configsplit.containers.bundle.of_keras import Known
 
         yield root, Known(_MODEL, model.name)
@@ -96,12 +92,26 @@ class Checkpoint(WeightsAlone):
                 raise self._refusal(f"it has not the {len(layers)} layers of {current.name!r}")
             for layer, child in zip(layers, kept, strict=True):
                 assert child is not None
+                self._check_words(bundle, graph, child, layer)
                 yield child, Known(_MODEL if layer.model else "", layer.name, layer.config.get("trainable") is not False)
                 inner = held(layer)
                 inside = child if layer.model else graph.at(child, "layer")
                 if inner is not None and inside is not None:
                     yield inside, Known(_MODEL, inner.name)
                     todo.append((inside, inner))
+
+    def _check_words(self, bundle: Bundle, graph: ObjectGraph, node: int, layer: Layer) -> None:
+        """TensorFlow 2.3 to 2.5 keep the words of a layer in the checkpoint, from which no config takes them."""
+        from configsplit.containers.bundle.words import has_words
+        from configsplit.containers.vocabularies import lacks_words
+
+        if lacks_words(layer.entry) and has_words(bundle, graph, node):
+            raise WeightsError(
+                f"the vocabulary of {layer.name!r} lies in the checkpoint, and is not taken from there",
+                code="saved-model-vocabulary",
+                where=str(self.opened.path),
+                hint="load both in TensorFlow and save the model as a SavedModel, of which vocabularies are read",
+            )
 
     def _refusal(self, what: str) -> WeightsError:
         return WeightsError(

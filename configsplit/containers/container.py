@@ -64,26 +64,16 @@ class Container(Protocol):
         ...
 
     def config_text(self) -> str:
-        """The architecture, as JSON text.
-
-        Raises:
-            StoreError: there is none, or it is damaged.
-        """
+        """The architecture, as JSON text. Raises StoreError if there is none, or it is damaged."""
         ...
 
     def weights(self) -> Arrays | None:
-        """The weights of the model in it; None where it has none.
-
-        Raises:
-            StoreError: they are damaged or hostile.
-        """
+        """The weights of the model in it; None where it has none. Raises StoreError if they are damaged or hostile."""
         ...
 
     def members(self) -> Mapping[str, Callable[[], Span]]:
-        """Of an archive that is no model, but has one in it, its members by name -> what opens each.
-
-        Raises:
-            StoreError: it is damaged or hostile.
+        """Of an archive that is no model, but has one in it, its members by name -> what opens each. Raises StoreError if it is
+        damaged or hostile.
         """
         return {}
 
@@ -92,10 +82,8 @@ class Container(Protocol):
         return self.weights()
 
     def arrays(self) -> Mapping[str, Listed] | None:
-        """The arrays in it in their own order, by names that need not mean anything; None where it keeps no order.
-
-        Raises:
-            StoreError: they are damaged or hostile.
+        """The arrays in it in their own order, by names that need not mean anything; None where it keeps no order. Raises
+        StoreError if they are damaged or hostile.
         """
         return None
 
@@ -124,10 +112,7 @@ class Container(Protocol):
 
     def sha256(self, stop: Event | None = None) -> str:
         """SHA-256 of the file (`digest_of_file`); of a folder, that of its `sha256sum` listing, sorted by name. May run in a
-        thread.
-
-        Raises:
-            StoreError: it is damaged, or changed.
+        thread. Raises StoreError if it is damaged, or changed.
         """
         return digest_of_file(self.opened, stop)
 
@@ -154,11 +139,7 @@ class WeightsAlone(Container, Protocol):
 
 
 def digest_of_file(opened: Opened, stop: Event | None = None) -> str:
-    """SHA-256 of any one file; of the index of sharded weights, that of the listing of index and shards.
-
-    Raises:
-        StoreError: it cannot be read.
-    """
+    """SHA-256 of any one file; of the index of sharded weights, that of the listing of index and shards."""
     own = sha256([opened.span], stop)
     if opened.span.length > MAX_TEXT or not is_index(opened.head):
         return own

@@ -51,10 +51,8 @@ class EarlyDigest:
         self.source.close()
 
     def sha256(self) -> str:
-        """The digest of the source; where it could not be read ahead, it is read now.
-
-        Raises:
-            StoreError: as `Source.sha256` does.
+        """The digest of the source; where it could not be read ahead, it is read now. Raises StoreError as `Source.sha256`
+        does.
         """
         if self._child is not None:
             digest = self._child.said() or b""

@@ -120,11 +120,7 @@ def _is_text(head: bytes) -> bool:
 
 
 def decode_text(data: bytes, where: str) -> str:
-    """UTF-8 text without its byte order mark.
-
-    Raises:
-        StoreError: the bytes are not UTF-8, or hold Git conflict markers.
-    """
+    """UTF-8 text without its byte order mark."""
     try:
         text = data.removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError as error:

@@ -92,11 +92,7 @@ def _made(parent: Path) -> tuple[Path, Folder]:
 
 @contextmanager
 def alone(folder: Path, patience: float = _PATIENCE) -> Iterator[None]:
-    """One process at a time puts outputs into a folder.
-
-    Raises:
-        StoreError: another does, and does not come to an end.
-    """
+    """One process at a time puts outputs into a folder."""
     with opened_folder(folder) as held:
         deadline = time.monotonic() + patience
         while held.lock() is False:
@@ -128,10 +124,8 @@ def _take(path: Path) -> None:
 
 
 def finish(hidden: Path) -> bool:
-    """Bring a swap that was under way to its end.
-
-    Returns:
-        Whether the folder may go: False if something stands in the way, as a file that somebody has put there since.
+    """Bring a swap that was under way to its end. Whether the folder may go: not if something stands in the way, as a file that
+    somebody has put there since.
     """
     if (hidden / GONE).exists():
         return True

@@ -38,11 +38,7 @@ class NamedArray(NamedTuple):
 
 
 def prepare_safetensors(path: Path, arrays: Sequence[NamedArray]) -> Job:
-    """A safetensors file.
-
-    Raises:
-        WeightsError: an array is of a type that the format does not have.
-    """
+    """A safetensors file."""
     head, end = {}, 0
     for array in arrays:
         if (kind := _NUMBERS.get(array.info.dtype)) is None:

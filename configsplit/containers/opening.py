@@ -53,11 +53,7 @@ class Files:
         return [path for path in self._members if folder in path.parents]
 
     def open(self, path: Path) -> Span:
-        """A file as a whole.
-
-        Raises:
-            StoreError: it cannot be read, or is no regular file.
-        """
+        """A file as a whole. Raises StoreError if it cannot be read, or is no regular file."""
         if path in self._members:
             return self._members[path]()
         bring(path)
@@ -130,11 +126,7 @@ class Opened:
         return self.files.open(self.path.with_name(name))
 
     def small(self, span: Span) -> bytes:
-        """A file that holds an architecture, whole.
-
-        Raises:
-            StoreError: it is larger than 256 MiB.
-        """
+        """A file that holds an architecture, whole."""
         if span.length > MAX_TEXT:
             raise too_large(span.length, self.path)
         return b"".join(bytes(piece) for piece in stream([span]))

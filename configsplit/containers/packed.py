@@ -91,11 +91,7 @@ class Tarred(_Alone):
 
 
 def zipped(archive: Archive, files: Files) -> Members:
-    """The members of a zip archive, of which packed ones are unpacked when they are opened.
-
-    Raises:
-        StoreError: one is a link.
-    """
+    """The members of a zip archive, of which packed ones are unpacked when they are opened."""
     room = [max(SMALL, MAX_RATIO * archive.span.length)]
 
     def opened(name: str) -> Span:
@@ -112,11 +108,7 @@ def zipped(archive: Archive, files: Files) -> Members:
 
 
 def unpacked(pieces: Iterable[bytes], files: Files, most: int, where: str) -> Span:
-    """Bytes in a temporary file without a name, which goes when ``files`` are closed.
-
-    Raises:
-        StoreError: there are more than ``most``, or no room for them.
-    """
+    """Bytes in a temporary file without a name, which goes when ``files`` are closed."""
     size = 0
     with system_faults(where):
         from tempfile import TemporaryFile
@@ -132,16 +124,8 @@ def unpacked(pieces: Iterable[bytes], files: Files, most: int, where: str) -> Sp
 
 
 def model_in(names: Iterable[str], is_model: Callable[[str], bool], where: str) -> str:
-    """The one of many members that is a model: a folder, or a file; an architecture as text where there is nothing else. ""
-    where none is, "." where the archive itself is the folder.
-
-    Args:
-        names: of all members.
-        is_model: whether the file of that name is one, or has weights.
-        where: what error messages call the archive.
-
-    Raises:
-        StoreError: there are several.
+    """The one of many members that is a model (or has weights): a folder, or a file; an architecture as text where there is
+    nothing else. "" where none is, "." where the archive itself is the folder.
     """
     files = [PurePosixPath(name) for name in names if not _is_of_a_system(name)]
     folders = {file.parent for file in files if file.name in _FOLDERS}
@@ -167,11 +151,7 @@ def _is_of_a_system(name: str) -> bool:
 
 
 def _tarred(opened: Opened) -> Iterator[tuple[str, Span]]:
-    """The files of a tar archive.
-
-    Raises:
-        StoreError: it is damaged, or has links, devices or files with holes in it.
-    """
+    """The files of a tar archive."""
     where, whole = str(opened.path), opened.span
     at, name, size = 0, "", None
     while True:

@@ -38,10 +38,8 @@ class Relaying:
             self._file.close()
 
     def item(self, file: Arrays, sources: Sequence[str], recipe: Recipe, dst: str) -> Move | Relaid | Fresh:
-        """A new dataset: a byte range of the source for a copy, else computed now.
-
-        Raises:
-            WeightsError: the values do not have the shapes that the recipe is for.
+        """A new dataset: a byte range of the source for a copy, else computed now. Raises WeightsError if the values do not
+        have the shapes that the recipe is for.
         """
         if not recipe.steps:
             return Move(file, sources[recipe.sources[0]], dst)
@@ -62,11 +60,7 @@ class Relaying:
 
 
 def relaid(file: Arrays, sources: Sequence[str], recipe: Recipe) -> Values:
-    """What a recipe makes of weights.
-
-    Raises:
-        WeightsError: the values do not have the shapes that the recipe is for.
-    """
+    """What a recipe makes of weights."""
     taken = [sources[number] for number in recipe.sources]
     values: Any = [read(file, path) for path in taken]
     try:

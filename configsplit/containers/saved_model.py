@@ -60,11 +60,7 @@ class SavedModel(Container):
 
     @cached_property
     def _objects(self) -> list[_Object]:
-        """All objects of Keras, the model itself first.
-
-        Raises:
-            StoreError: the file is damaged.
-        """
+        """All objects of Keras, the model itself first. Raises StoreError if the file is damaged."""
         name = METADATA if self.opened.has(METADATA) else PROGRAM
         try:
             objects = [*(self._listed() if name == METADATA else self._in_program())]
@@ -162,18 +158,17 @@ class SavedModel(Container):
     @cached_property
     def _lookups(self) -> list[Lookup]:
         """Layers that look words up which their config lacks; TextVectorization has one in it, which no config shows."""
-        from configsplit.containers.vocabularies import Lookup, lacks_words
+        from configsplit.containers.bundle.words import INNER
+        from configsplit.containers.vocabularies import lacks_words, lookup_of
 
-        said = {
-            item.steps: self._json(item) for item in self._objects if '"layers"' in item.text or '"max_tokens"' in item.text
-        }
-        said |= {item.steps: self._json(item) for item in self._objects if '"vocabulary": null' in item.text}
+        marks = ('"layers"', '"max_tokens"', '"max_values"', '"vocabulary": null')
+        said = {item.steps: self._json(item) for item in self._objects if any(mark in item.text for mark in marks)}
         models = {item.steps: str(said.get(item.steps, FrozenDict()).get("name")) for item in self._objects if _is_model(item)}
         lookups: list[Lookup] = []
         for steps, each in said.items():
-            if lacks_words(each) and steps[-1:] != ("_lookup_layer",):
+            if lacks_words(each) and not {*steps[-1:]} & {*INNER}:
                 around = tuple(models[steps[:n]] for n in range(1, len(steps)) if steps[:n] in models)
-                lookups.append(Lookup((*around, str(each["config"].get("name"))), steps, each["config"]))
+                lookups.append(lookup_of((*around, str(each["config"].get("name"))), steps, each))
         return lookups
 
     @cached_property
@@ -196,19 +191,24 @@ class SavedModel(Container):
         from configsplit.containers.bundle.words import tables_in
 
         try:
-            return tables_in(self.opened, self.opened.member(PROGRAM), [each.steps for each in self._lookups])
+            tables = tables_in(self.opened, self.opened.member(PROGRAM), [each.steps for each in self._lookups])
+            return [table or self._kept(each) for table, each in zip(tables, self._lookups, strict=True)]
         except Damaged as error:
             raise damaged(str(self.opened.path / PROGRAM), *error.args) from None
+
+    def _kept(self, lookup: Lookup) -> Table | None:
+        """Its table among the weights."""
+        from configsplit.containers.bundle.words import kept_table
+
+        graph, bundle = self._graph, self._bundle
+        node = None if graph is None else graph.at(0, *lookup.steps)
+        return None if graph is None or bundle is None or node is None else kept_table(bundle, graph, node)
 
     def _asset(self, name: str) -> memoryview:
         return memoryview(self.opened.small(self._asset_span(name)))
 
     def _asset_span(self, name: str) -> Span:
-        """A file in ``assets/``, and nowhere else.
-
-        Raises:
-            StoreError: it is missing, a link, or its name leads out of the folder.
-        """
+        """A file in ``assets/``, and nowhere else."""
         where = self.opened.path / ASSETS / name
         if Path(name).name != name or name in ("", ".", "..") or not name.isprintable() or "\\" in name:
             raise damaged(str(self.opened.path / PROGRAM), f"it names {name!r} as a file in {ASSETS}/")

@@ -22,11 +22,7 @@ def is_index(head: bytes) -> bool:
 
 
 def shard_names(text: str, where: str) -> list[str]:
-    """The names of the shards that an index speaks of, sorted.
-
-    Raises:
-        StoreError: it is no such index, or names a file that no Keras would write.
-    """
+    """The names of the shards that an index speaks of, sorted."""
     try:
         weight_map = json.loads(text)["weight_map"]
         named = ([shards] if isinstance(shards, str) else shards for shards in weight_map.values())

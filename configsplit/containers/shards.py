@@ -62,9 +62,5 @@ def _in_order(item: tuple[str, DatasetInfo]) -> list[tuple[int, int | str]]:
 
 
 def open_shards(index: Path, text: str, open_one: Callable[[Path], WeightFile]) -> ShardedFile:
-    """The shards that an index speaks of, each opened by ``open_one``, as one file of weights.
-
-    Raises:
-        StoreError: a shard is missing, damaged or hostile, or no shard at all.
-    """
+    """The shards that an index speaks of, each opened by ``open_one``, as one file of weights."""
     return ShardedFile([open_one(index.with_name(name)) for name in shard_names(text, str(index))], str(index))

@@ -93,11 +93,7 @@ def size_of(path: Path) -> int:
 
 
 def container_at(path: Path, files: Files) -> Container:
-    """What is at a path, or in the archive at it.
-
-    Raises:
-        StoreError: it cannot be read, or is nothing that is known; the message names what. Or it is two things at once.
-    """
+    """What is at a path, or in the archive at it."""
     opened = Opened(path, files)
     for _ in range(DEEPEST):
         container = _container_of(opened)
@@ -170,9 +166,7 @@ def open_source(
 
 def digest(path: Path | str, stop: Event | None = None) -> str:
     """SHA-256 of any one file, whatever it is; of what lies in several, that of their `sha256sum` listing. May run in a thread.
-
-    Raises:
-        StoreError: it cannot be read.
+    Raises StoreError if it cannot be read.
     """
     from configsplit.containers.checkpoint import Checkpoint
     from configsplit.containers.saved_model import SavedModel
@@ -257,19 +251,15 @@ class Source:
         return self._container.written_as
 
     def check_unchanged(self) -> None:
-        """Call it before a commit: what was copied is worth nothing if the source was written to meanwhile.
-
-        Raises:
-            StoreError: a file changed since it was opened.
+        """Call it before a commit: what was copied is worth nothing if the source was written to meanwhile. Raises StoreError
+        if a file changed since it was opened.
         """
         self._files.check_unchanged()
 
     @cached_property
     def weights(self) -> Arrays | None:
-        """The weights: those named beside the model, or its own; None where it has none.
-
-        Raises:
-            StoreError: they are no Keras weights, damaged or hostile.
+        """The weights: those named beside the model, or its own; None where it has none. Raises StoreError if they are no Keras
+        weights, damaged or hostile.
         """
         weights = self._container.weights() if self.weights_path is None else self._named_weights()
         if weights is not None:
@@ -300,19 +290,13 @@ class Source:
 
     @cached_property
     def config_text(self) -> str:
-        """The architecture, as JSON text.
-
-        Raises:
-            StoreError: the file has none.
-        """
+        """The architecture, as JSON text. Raises StoreError if the file has none."""
         return self._container.config_text()
 
     @cached_property
     def metadata(self) -> Mapping[str, Any]:
-        """metadata.json, or what else tells ``keras_version`` and ``backend``; empty where nothing does.
-
-        Raises:
-            StoreError: metadata.json is no JSON object.
+        """metadata.json, or what else tells ``keras_version`` and ``backend``; empty where nothing does. Raises StoreError if
+        metadata.json is no JSON object.
         """
         return self._container.metadata()
 
@@ -323,10 +307,8 @@ class Source:
 
     @cached_property
     def assets(self) -> tuple[str, ...]:
-        """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the file.
-
-        Raises:
-            StoreError: a folder's assets hold a symbolic link, which could lead anywhere.
+        """Names of all assets (``assets/layers/string_lookup/vocabulary.txt``), in the order of the file. Raises StoreError if
+        a folder's assets hold a symbolic link, which could lead anywhere.
         """
         return self._container.assets()
 

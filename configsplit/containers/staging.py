@@ -44,10 +44,8 @@ class Staging:
         self._signals = Signals()
 
     def __enter__(self) -> Staging:
-        """Make the hidden folder.
-
-        Raises:
-            StoreError: the output exists (without ``force``), is not ours, or its folder cannot be written.
+        """Make the hidden folder. Raises StoreError if the output exists (without ``force``), is not ours, or its folder cannot
+        be written.
         """
         self._signals.take()
         try:
@@ -88,11 +86,7 @@ class Staging:
         return self._hidden.path
 
     def path(self, name: str) -> Path:
-        """Where to write the output ``name``; the name is the final one.
-
-        Raises:
-            StoreError: the name leads elsewhere, or (without ``force``) is taken.
-        """
+        """Where to write the output ``name``; the name is the final one."""
         if not is_safe_name(name) or "/" in name:
             raise StoreError(f"{name!r} cannot be the name of an output", code="output-name", where=str(self.destination))
         if not self.folder:
@@ -100,10 +94,8 @@ class Staging:
         return self._new / name
 
     def commit(self) -> None:
-        """Put everything that was written in its place.
-
-        Raises:
-            StoreError: it cannot be put there; what was there before is there still.
+        """Put everything that was written in its place. Raises StoreError if it cannot be put there; what was there before is
+        there still.
         """
         with system_faults(self.destination):
             _sync(self._new)

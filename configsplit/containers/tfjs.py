@@ -25,6 +25,7 @@ from configsplit.containers.system.hashing import sha256
 from configsplit.containers.system.window import Span, stream
 from configsplit.errors import DocumentError, StoreError
 from configsplit.graph.json import dumps, loads
+from configsplit.graph.walking import everything
 
 if TYPE_CHECKING:
     import numpy as np
@@ -108,11 +109,7 @@ class TfjsModel(Container):
         return weights
 
     def _check_order(self, names: Iterable[str]) -> None:
-        """TensorFlow.js finds weights by name, and Keras by their order: one that is told by its name must stand in it.
-
-        Raises:
-            StoreError: a manifest was put in another order, which shapes would not show.
-        """
+        """TensorFlow.js finds weights by name, and Keras by their order: one that is told by its name must stand in it."""
         last: dict[str, tuple[int, str]] = {}
         for path in names:
             scope, _, name = path.rpartition("/")
@@ -250,12 +247,10 @@ def _homes(config: object) -> Iterator[tuple[str, str]]:
     """Every layer by its name, and the layer of the outermost model that it stands in; "" where the name stands in several."""
     homes: dict[str, str] = {}
     for top in _layers(config):
-        todo, name = [top], _name(top)
-        while todo:
-            entry = todo.pop()
+        name = _name(top)
+        for entry in everything([top], _layers):
             if (own := _name(entry)) and homes.setdefault(own, name) != name:
                 homes[own] = ""
-            todo += _layers(entry)
     yield from homes.items()
 
 

@@ -1,6 +1,7 @@
 """The vocabularies of a SavedModel of Keras 2, put into its configs, which lack them: Keras takes them out when it saves.
 
-They are in the tables of ``bundle/words.py``; the weights of words (``output_mode="tf_idf"``) in a variable of the bundle.
+They are in the tables of ``bundle/words.py``; the weights of words (``output_mode="tf_idf"``) in a variable of the bundle. In
+TensorFlow 2.3 to 2.5 a table also has the word that stands for masks, and up to 2.4 that for unknown words.
 """
 
 from __future__ import annotations
@@ -8,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from configsplit.catalog.keras3.configs import RENAMED
 from configsplit.catalog.table import class_facts
-from configsplit.containers.bundle.words import TABLES, Table, Words, words_of_file
+from configsplit.containers.bundle.words import INNER, Table, Words, words_of_file
 from configsplit.graph.json import FrozenDict
 
 _TUPLES = ("__tuple__", "TensorShape")
 _GIVEN = "has_input_vocabulary"
 """What SavedModels alone say: that the vocabulary was not counted. Beside a vocabulary it is a matter of course."""
+_LAST = (1 << 63) - 1
+"""The number of a mask in TensorFlow 2.5, where a layer gives no numbers."""
 _NOWHERE = "lies in the operations, and in no constant of them and no file"
 
 Place = tuple[str, ...]
@@ -54,14 +58,20 @@ class Lookup(NamedTuple):
         return (*(self.mask,) * masks, *(self.config.get("oov_token", "[UNK]"),) * (unknown if type(unknown) is int else 0))
 
 
+def lookup_of(place: Place, steps: tuple[str, ...], entry: FrozenDict) -> Lookup:
+    """A layer by its entry, with the keys of its config as they are called today."""
+    keys = RENAMED.get(str(entry.get("class_name")), {})
+    return Lookup(place, steps, FrozenDict({keys.get(key, key): value for key, value in entry["config"].items()}))
+
+
 def lacks_words(entry: FrozenDict) -> bool:
     """Whether the entry of a layer is of one that looks words up, and does not say which, or names a file of the machine that
     saved it; TensorFlow 2.3 to 2.5 do not even write that it does not say."""
     config = entry.get("config")
     if not isinstance(config, FrozenDict) or not isinstance(config.get("vocabulary"), str | None):
         return False
-    looks_up = class_facts(str(entry.get("class_name"))).numbers in ("coded", "split") and "max_tokens" in config
-    return "vocabulary" in config or looks_up
+    looks_up = class_facts(str(entry.get("class_name"))).numbers in ("coded", "split")
+    return "vocabulary" in config or (looks_up and ("max_tokens" in config or "max_values" in config))
 
 
 def known_words(lookup: Lookup, table: Table | None, file: Callable[[str], memoryview], weights: Sequence[float] | None) -> Any:
@@ -71,7 +81,7 @@ def known_words(lookup: Lookup, table: Table | None, file: Callable[[str], memor
         lookup: the layer.
         table: what its table is filled from.
         file: reads a file in ``assets/``.
-        weights: of its words, the special ones among them, and zeros behind; None where there are none.
+        weights: of its words, the special ones among them, and behind them what no word has; None where there are none.
 
     Returns:
         A FrozenDict of the settings; a text that says why there are none.
@@ -90,7 +100,7 @@ def known_words(lookup: Lookup, table: Table | None, file: Callable[[str], memor
     if not lookup.weighs:
         return FrozenDict(vocabulary=(*special, *words) if words[: len(special)] == special else words)
     known = len(special) + len(words)
-    if None in special or weights is None or len(weights) < known or any(weights[known:]):
+    if None in special or weights is None or len(weights) < known:
         return "goes with weights of its words that are not there, or not as many"
     return FrozenDict(vocabulary=(*special, *words), idf_weights=tuple(weights[:known]))
 
@@ -104,12 +114,17 @@ def _words(lookup: Lookup, table: Table | None, file: Callable[[str], memoryview
         size = lookup.config.get("vocabulary_size")
         return words if words and size in (None, first + len(words)) else None
     words, numbers = (table.values, table.keys) if lookup.inverted else (table.keys, table.values)
-    return words if words and numbers == (*range(first, first + len(words)),) else None
+    special = {*enumerate(lookup.special), (_LAST, lookup.mask)}
+    numbered = sorted(each for each in zip(numbers or (), words or (), strict=True) if each not in special)
+    in_order = [number for number, _ in numbered] == [*range(first, first + len(numbered))]
+    found: Any = tuple(word for _, word in numbered)
+    return found if found and in_order else None
 
 
 def steps_to_weights(lookup: Lookup) -> Iterator[tuple[str, ...]]:
     """The steps by which the weights of its words may be found."""
-    return ((*lookup.steps, *table[:-1], "idf_weights") for table in TABLES)
+    inner = ((), *((each,) for each in (*INNER, "_vectorize_layer")))
+    return ((*lookup.steps, *each, name) for each in inner for name in ("idf_weights", "tf_idf_weights"))
 
 
 class Filled(NamedTuple):
@@ -146,11 +161,17 @@ def filled(config: FrozenDict, told: Mapping[Place, Any]) -> Filled:
                 name = str(made["config"].get("name"))
                 its = _told(told, (*around, name))
                 if isinstance(its, FrozenDict):
-                    made = made | {"config": made["config"].without(_GIVEN) | its}
+                    made = made | {"config": _to_no_length(made["config"]).without(_GIVEN) | its}
                 else:
                     lost[name] = str(its)
             done[start:] = [made]
     return Filled(done[0], lost)
+
+
+def _to_no_length(config: FrozenDict) -> FrozenDict:
+    """TensorFlow 2.3 and 2.4 pad by default, which does nothing where the number of words is open; later ones refuse it."""
+    padded = config.get("pad_to_max_tokens") and config.get("max_tokens") is None
+    return config | {"pad_to_max_tokens": False} if padded else config
 
 
 def _model_name(item: Any) -> tuple[str, ...]:

@@ -81,11 +81,7 @@ class WeightFile(Arrays):
 
     @cached_property
     def layout(self) -> Layout:
-        """Which layout the file has, by its structure.
-
-        Raises:
-            StoreError: it has none that Keras writes.
-        """
+        """Which layout the file has, by its structure."""
         if self.has_names("", "layer_names"):
             return LEGACY_WEIGHTS
         if "model_weights" in self.groups and self.has_names("model_weights", "layer_names"):
@@ -102,11 +98,7 @@ class WeightFile(Arrays):
         )
 
     def attributes(self, path: str) -> dict[str, Any]:
-        """All attributes of a group or dataset, as numpy values.
-
-        Raises:
-            StoreError: the file is damaged.
-        """
+        """All attributes of a group or dataset, as numpy values. Raises StoreError if the file is damaged."""
         from configsplit.containers.hdf5 import read_h5py
 
         with hdf5_faults(f"{self.where}:{path}"):
@@ -115,11 +107,7 @@ class WeightFile(Arrays):
             return {name.decode(): read_h5py.read_attribute(thing, name, self.span.length) for name in names}
 
     def plain_attributes(self, path: str) -> dict[str, Attribute]:
-        """All attributes of a group or dataset, as they stand; see `attribute_strings`.
-
-        Raises:
-            Unplain: the file, or one of them, is not plain.
-        """
+        """All attributes of a group or dataset, as they stand; see `attribute_strings`."""
         if self._plain is None:
             raise Unplain
         return self._plain.attributes(self._info(path).raw)
@@ -165,11 +153,7 @@ class WeightFile(Arrays):
         return name in names or f"{name}0" in names
 
     def names(self, group: str, name: str) -> tuple[str, ...]:
-        """A list of strings in an attribute; Keras splits one above 64,512 bytes into ``name0``, ``name1``, ...
-
-        Raises:
-            StoreError: the attribute is missing.
-        """
+        """A list of strings in an attribute; Keras splits one above 64,512 bytes into ``name0``, ``name1``, ..."""
         values = self._texts(group)
         if name in values:
             return tuple(values[name])
@@ -189,11 +173,7 @@ class WeightFile(Arrays):
         return self.names(self.layout.container, "layer_names") if self.layout.kind == "legacy" else ()
 
     def weight_names(self, group: str) -> tuple[str, ...]:
-        """The weights of a legacy group, in the order of ``layer.weights``; each is a dataset at ``group/name``.
-
-        Raises:
-            StoreError: a weight that is listed is not there.
-        """
+        """The weights of a legacy group, in the order of ``layer.weights``; each is a dataset at ``group/name``."""
         names = self.names(group, "weight_names")
         missing = [name for name in names if f"{group}/{name}" not in self.datasets]
         if missing:
@@ -231,11 +211,7 @@ class WeightFile(Arrays):
         return self.groups[path] if path in self.groups else self.datasets[path]
 
     def handle(self, path: str) -> Any:
-        """The h5py object at a path.
-
-        Raises:
-            StoreError: there is none.
-        """
+        """The h5py object at a path. Raises StoreError if there is none."""
         from h5py import h5g, h5o
 
         info = self._info(path)

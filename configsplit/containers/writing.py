@@ -117,11 +117,7 @@ class Job:
         return sum(member.size for member in self.members)
 
     def run(self, stop: Event | None = None) -> Written:
-        """Write the file; it must not exist.
-
-        Raises:
-            StoreError: the disk is full or refuses, or a source changed.
-        """
+        """Write the file; it must not exist. Raises StoreError if the disk is full or refuses, or a source changed."""
         try:
             if stop is not None and stop.is_set():
                 raise Cancelled
@@ -228,10 +224,8 @@ def prepare_weights(
     attributes: Mapping[str, str] | None = None,
     like: Arrays | None = None,
 ) -> Job:
-    """A file of weights alone: in the v3 layout from ``items``, or in the legacy one from ``layers`` and ``attributes``.
-
-    Raises:
-        StoreError, WeightsError: as `prepare_archive` does.
+    """A file of weights alone: in the v3 layout from ``items``, or in the legacy one from ``layers`` and ``attributes``. Raises
+    StoreError or WeightsError as `prepare_archive` does.
     """
 
     moved = tuple(items)
@@ -312,13 +306,13 @@ def _add_layers(
 
 def _add_layer(skeleton: Skeleton | PlainSkeleton, place: str, layer: LegacyLayer, fixed: bool) -> None:
     source, group = layer.source, layer.group
-    if source is not None and layer.weights is None and source.groups[group].attributes:
-        weights: Sequence[tuple[str, Any]] = [(name, f"{group}/{name}") for name in source.weight_names(group)]
+    whole = source is not None and layer.weights is None
+    weights: Sequence[tuple[str, Any]] = layer.weights or ()
+    if source is not None and whole:
+        weights = [(name, f"{group}/{name}") for name in source.weight_names(group)]
+    if source is not None and whole and source.groups[group].attributes:
         skeleton.copy_attributes(source, group, place)  # verbatim: the kind of strings, the chunks
     else:
-        weights = layer.weights or ()
-        if source is not None and layer.weights is None:
-            weights = [(name, f"{group}/{name}") for name in source.weight_names(group)]
         skeleton.group(place)
         skeleton.set_names(place, "weight_names", [name for name, _ in weights], fixed=fixed)
     for name, values in weights:

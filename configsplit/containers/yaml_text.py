@@ -9,8 +9,7 @@ from configsplit.containers.container import Container
 from configsplit.containers.kinds import BOM, decode_text
 from configsplit.containers.opening import Opened
 from configsplit.errors import StoreError
-from configsplit.records.keras_yaml import architecture_values
-from configsplit.records.yaml_text import YamlError
+from configsplit.records.yaml_text import YamlError, architecture_values
 
 _HEAD = re.compile(rb"(?:#[^\n]*\n)*(?:---\s*\n)?(?:backend|class_name|config|keras_version):\s")
 

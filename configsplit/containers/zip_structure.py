@@ -27,9 +27,6 @@ class OddError(Exception):
 def places(span: Span, infos: Sequence[ZipInfo], directory: int) -> dict[str, int]:
     """Where the bytes of each member begin, in an archive that is the same to every reader. ``directory`` is where the
     directory begins that `zipfile` has read.
-
-    Raises:
-        OddError: it is not.
     """
     starts, at = {}, 0
     for info in sorted(infos, key=lambda each: each.header_offset):

@@ -12,7 +12,20 @@ from configsplit.catalog.keras3.objects import built_in
 from configsplit.catalog.keras3.refusals import Note, Refusal, Replacement
 from configsplit.catalog.recipes import Slot
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import CallRef, Constant, Layer, LayerPath, Model, Node, Shape, TensorRef, TensorSpec, Use
+from configsplit.graph.model import (
+    CallRef,
+    Constant,
+    Layer,
+    LayerPath,
+    Model,
+    Node,
+    Shape,
+    Structure,
+    TensorRef,
+    TensorSpec,
+    Use,
+    free_name,
+)
 from configsplit.inference import Inference
 
 OPS = "keras.src.ops"
@@ -31,8 +44,44 @@ class Made:
     old_places: tuple[str, ...] = ()
 
 
+class OneModel:
+    """What both directions know of a model of which another is made."""
+
+    old: Model
+    path: LayerPath
+    names: Mapping[str, str]
+    tensors: Mapping[TensorRef, TensorRef]
+    layers: Mapping[str, Any]
+    notes: list[Note]
+
+    @cached_property
+    def counts(self) -> dict[CallRef, int]:
+        """How many outputs of each old call anything refers to."""
+        counts: dict[CallRef, int] = {}
+        inner = (use.ref for layer in self.old.layers for node in layer.calls for use in node.uses())
+        for ref in (*inner, *self.old.output_refs(), *self.old.input_refs()):
+            call = CallRef(ref.layer, ref.call)
+            counts[call] = max(counts.get(call, 1), ref.output + 1)
+        return counts
+
+    def title(self, layer: str) -> str:
+        """A layer's name for people, with those of the models around it."""
+        return "/".join((*self.path, layer))
+
+    def note(self, layer: str, what: str) -> None:
+        self.notes.append(Note(self.title(layer), what))
+
+    def free(self, wish: str) -> str:
+        """A name that no layer of the new model has, old ones counted."""
+        return free_name(wish, {*self.layers, *self.names.values()})
+
+    def mapped(self, structure: Structure) -> Structure:
+        """Inputs or outputs, as the new model calls them."""
+        return rebuild(structure, lambda leaf: self.tensors[leaf] if type(leaf) is TensorRef else leaf)
+
+
 @dataclass
-class Building:
+class Building(OneModel):
     """The state of one model's migration.
 
     Attributes:
@@ -63,11 +112,6 @@ class Building:
 
     # ------------------------------------------------------------------------------------------------- what is known
 
-    @cached_property
-    def counts(self) -> dict[CallRef, int]:
-        """How many outputs of each old call anything refers to."""
-        return counts_of(self.old)
-
     def spec(self, ref: TensorRef) -> TensorSpec:
         """What is known of an old tensor, or of one inside the code of a Lambda."""
         if ref in self.specs:
@@ -76,13 +120,6 @@ class Building:
 
     def weights(self, layer: str) -> Stored:
         return self.stored.get((*self.path, layer), NOTHING)
-
-    def title(self, layer: str) -> str:
-        """A layer's name for people, with those of the models around it."""
-        return "/".join((*self.path, layer))
-
-    def note(self, layer: str, what: str) -> None:
-        self.notes.append(Note(self.title(layer), what))
 
     # ----------------------------------------------------------------------------------------------------- arguments
 
@@ -97,15 +134,6 @@ class Building:
         return rebuild(value, leaf)
 
     # --------------------------------------------------------------------------------------------------------- adding
-
-    def free(self, wish: str) -> str:
-        """A name that no layer of the new model has, old ones counted."""
-        taken = self.layers.keys() | set(self.names.values())
-        name, number = wish, 1
-        while name in taken:
-            number += 1
-            name = f"{wish}_{number}"
-        return name
 
     def add(self, name: str, made: Made) -> Made:
         return self.layers.setdefault(name, made)
@@ -157,16 +185,6 @@ class Building:
         """Say where the outputs of an old call are now."""
         for number, use in enumerate(uses):
             self.tensors[TensorRef(layer.name, call, number)] = use.ref
-
-
-def counts_of(model: Model) -> dict[CallRef, int]:
-    """How many outputs of each call of a model anything refers to."""
-    counts: dict[CallRef, int] = {}
-    inner = (use.ref for layer in model.layers for node in layer.calls for use in node.uses())
-    for ref in (*inner, *model.output_refs(), *model.input_refs()):
-        call = CallRef(ref.layer, ref.call)
-        counts[call] = max(counts.get(call, 1), ref.output + 1)
-    return counts
 
 
 # What the conversion of one layer with all that stands inside it works on.
@@ -260,12 +278,7 @@ def new_names(path: LayerPath, model: Model) -> tuple[dict[str, str], list[Note]
     for layer in model.layers:
         name = layer.name
         if "/" in name:
-            wish = name = name.replace("/", "_").strip("_") or "layer"
-            number = 1
-            while name in taken:
-                number += 1
-                name = f"{wish}_{number}"
-            taken.add(name)
+            name = free_name(name.replace("/", "_").strip("_") or "layer", taken)
             notes.append(Note("/".join((*path, layer.name)), f"is now called {name!r}: Keras 3 allows no '/' in a name"))
         names[layer.name] = name
     return names, notes

@@ -21,11 +21,7 @@ from configsplit.inference.inputs import input_spec
 
 
 def convert_call(building: Building, layer: Layer, number: int, model: Model | None, given: Mapping[str, Replacement]) -> None:
-    """Convert one call of a layer; the layer itself with its first call.
-
-    Raises:
-        Stop: it has no equal in Keras 3.
-    """
+    """Convert one call of a layer; the layer itself with its first call."""
     _told_to_train(building, layer, number)
     if layer.is_input:
         _input(building, layer)

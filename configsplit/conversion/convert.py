@@ -181,11 +181,7 @@ def _odd(error: Exception) -> Stop:
 
 
 def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:
-    """A model inside a wrapper, by a migration of its own.
-
-    Raises:
-        Stop: something in it was refused; the list has it.
-    """
+    """A model inside a wrapper, by a migration of its own."""
     request = work.request
     model = replace(request.read(entry, request.model.dialect), dialect=request.model.dialect)
     facts = {**request.facts, **(reading_facts(alone=not request.lambdas) if request.read_lambda else {})}
@@ -199,10 +195,8 @@ def _wrapped(entry: FrozenDict, path: LayerPath, work: _Work) -> FrozenDict:
 
 
 def opened(model: Model, read: Callable[[FrozenDict, str], Model]) -> Model:
-    """The model with the branches of its first layer as layers of its own; any other model as it is.
-
-    Raises:
-        DocumentError: two branches have layers of one name, or a branch is damaged.
+    """The model with the branches of its first layer as layers of its own; any other model as it is. Raises DocumentError if
+    two branches have layers of one name, or a branch is damaged.
     """
     while (branches := _branches(model)) is not None:
         merge, entries = branches

@@ -8,7 +8,7 @@ from configsplit.catalog.keras3.refusals import Refusal
 from configsplit.catalog.table import class_facts
 from configsplit.conversion.building import OPS, Building, Made
 from configsplit.conversion.masks import with_masks
-from configsplit.graph.json import FrozenDict, rebuild
+from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import OPERATION_MODULES, Layer, Model, Shape, Structure, TensorRef, TensorSpec, Use
 from configsplit.graph.rebuild_order import rebuild_order
 from configsplit.inference import trace, trail
@@ -27,8 +27,8 @@ def finish(building: Building) -> Model | None:
         name=_model_name(building),
         kind="functional",
         layers=tuple(_layer(name, made) for name, made in building.layers.items()),
-        inputs=single(_mapped(building, old.inputs)),
-        outputs=single(_mapped(building, old.outputs)),
+        inputs=single(building.mapped(old.inputs)),
+        outputs=single(building.mapped(old.outputs)),
         config=FrozenDict(
             {
                 "name": _model_name(building),
@@ -67,10 +67,6 @@ def _layer(name: str, made: Made) -> Layer:
     entry = made.entry | {"name": name, "inbound_nodes": None}
     base = int(model is not None and model.kind == "functional")
     return Layer(name=name, class_name=str(entry["class_name"]), entry=entry, calls=nodes, model=model, base=base)
-
-
-def _mapped(building: Building, structure: Structure) -> Structure:
-    return rebuild(structure, lambda leaf: building.tensors[leaf] if type(leaf) is TensorRef else leaf)
 
 
 def single(structure: Structure) -> Structure:

@@ -17,7 +17,7 @@ from configsplit.catalog.layers.attention import HEEDS_MASKS
 from configsplit.catalog.table import Table, class_facts
 from configsplit.conversion.building import OPS, Building, operation_entry
 from configsplit.graph.calls import call_graph, topological
-from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, leaves
+from configsplit.graph.model import Layer, Model, Node, TensorRef, Use, free_name, leaves
 
 Mask = Callable[[], Use]
 """A mask that is made when somebody uses it."""
@@ -182,11 +182,7 @@ class _Work:
         return self._once(make)
 
     def _operation(self, kind: str, wish: str, args: tuple[Any, ...], config: Mapping[str, Any] | None = None) -> Use:
-        name, number = wish, 1
-        while name in self.names:
-            number += 1
-            name = f"{wish}_{number}"
-        self.names.add(name)
+        name = free_name(wish, self.names)
         entry = operation_entry(kind, name, config) | {"name": name, "inbound_nodes": None}
         self.made.append(Layer(name=name, class_name=kind.partition(".")[2], entry=entry, calls=(Node(args),)))
         return Use(TensorRef(name))

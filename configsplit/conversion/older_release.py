@@ -23,15 +23,7 @@ _REMEDY = "change that setting where the model can still be loaded, or name a la
 
 
 def for_minor(document: FrozenDict, number: int) -> tuple[FrozenDict, tuple[Refusal, ...]]:
-    """The document for a release.
-
-    Args:
-        document: as Keras writes it today.
-        number: of the minor release among `releases.minors`.
-
-    Returns:
-        The document, and what of it the release cannot read.
-    """
+    """A document of today for the minor release of that number among `releases.minors`, and what of it this cannot read."""
     refused: list[Refusal] = []
     made: FrozenDict = rebuild(document, lambda leaf: leaf, whole=lambda item: _for_minor(item, number, refused))
     return made, tuple(dict.fromkeys(refused))

@@ -17,11 +17,7 @@ from configsplit.graph.model import Layer, TensorRef, Use
 
 
 def convert_function(building: Building, layer: Layer, number: int) -> None:
-    """One call of a TFOpLambda or SlicingOpLambda.
-
-    Raises:
-        Stop: Keras 3 has no such operation, or not with these arguments.
-    """
+    """One call of a TFOpLambda or SlicingOpLambda."""
     name = str(layer.config.get("function", "__operators__.getitem"))
     node, function = layer.calls[number], table.function(name)
     named = {key: value for key, value in node.kwargs.items() if key != "name"}
@@ -30,11 +26,7 @@ def convert_function(building: Building, layer: Layer, number: int) -> None:
 
 
 def convert_node(building: Building, layer: Layer, number: int) -> None:
-    """One call of a TensorFlowOpLayer.
-
-    Raises:
-        Stop: there is no rule for its node.
-    """
+    """One call of a TensorFlowOpLayer."""
     args = layer.calls[number].args
     first = args[0] if args else ()
     try:

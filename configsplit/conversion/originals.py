@@ -40,13 +40,8 @@ class Instead(NamedTuple):
 
 
 def without_code(request: Request) -> tuple[Model, tuple[Instead, ...]]:
-    """The old model with something else in the place of each Lambda that was read or replaced.
-
-    Args:
-        request: what was migrated, and was not refused.
-
-    Returns:
-        The model, and what stands where. Code that no output needs was not read, and stays.
+    """The old model with something else in the place of each Lambda that was read or replaced, and what stands where. Code that
+    no output needs was not read, and stays.
     """
     done: list[Instead] = []
     return _model(request, (), done), tuple(done)
@@ -124,11 +119,7 @@ def _reading(known: Inference, layer: Layer) -> Reading | None:
 
 
 def _given(known: Inference, node: Node) -> Any:
-    """What a call takes, as inputs of a model of its own.
-
-    Raises:
-        Unread: that is more than tensors.
-    """
+    """What a call takes, as inputs of a model of its own."""
     uses = leaves(node.args)
     tensors = tuple(
         Tensor(TensorRef(f"x{number}"), known.specs.get(use.ref, TensorSpec()), "x") for number, use in enumerate(uses)

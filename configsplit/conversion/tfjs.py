@@ -16,15 +16,8 @@ from configsplit.inference import Inference, every_mask, trace
 
 
 def for_browsers(migration: Migration, model: Model, facts: Mapping[str, LayerFacts]) -> Migration:
-    """The migration with its model by the names that TensorFlow.js has, or with what stands in the way.
-
-    Args:
-        migration: to Keras 2; ``model`` is its model.
-        model: of Keras 2.
-        facts: plug-ins.
-
-    Returns:
-        The migration. Inputs and outputs stand in lists: TensorFlow.js knows no others.
+    """A migration to Keras 2, whose model is ``model``, by the names that TensorFlow.js has, or with what stands in the way.
+    Inputs and outputs stand in lists: TensorFlow.js knows no others.
     """
     inference = trace(model, facts, dialect="keras2", read=read_entry)
     refused, changed = list(_masked(inference)), dict[LayerPath, Model]()

@@ -235,9 +235,6 @@ def partition(graph: CallGraph, heads: Sequence[set[int]]) -> list[list[int]]:
     Calls that lie in the same heads form a part. An edge of the graph can only leave heads, never enter one, so parts in
     the order of "in more heads first" never wait for a later one. Nested heads (N cuts) give N + 1 parts; crossing ones may
     give more.
-
-    Raises:
-        CutError: a head holds all calls, or none.
     """
     parts: dict[tuple[bool, ...], list[int]] = {}
     for call in range(len(graph.calls)):

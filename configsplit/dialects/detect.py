@@ -103,10 +103,6 @@ _SHORT = "references are [layer, node, tensor]"
 """Keras 1 writes these; so do other programs that write documents for Keras 2, which reads them."""
 
 
-def _says_keras2(document: FrozenDict) -> bool:
-    return str(document.get("keras_version")).startswith("2.")
-
-
 def _spelling(entry: FrozenDict) -> tuple[str, str] | None:
     """How the first call of an entry is spelled, and the generation that spells it so."""
     nodes = entry.get("inbound_nodes")
@@ -203,14 +199,10 @@ def signs(document: FrozenDict) -> list[Sign]:
 
 
 def detect(document: FrozenDict) -> Detection:
-    """The dialect of a document, with the evidence.
-
-    Raises:
-        DocumentError: the evidence contradicts itself, or there is none.
-    """
+    """The dialect of a document, with the evidence."""
     evidence = signs(document)
     candidates = GENERATIONS.intersection(*(sign.dialects for sign in evidence))
-    if not candidates or _says_keras2(document):
+    if not candidates or str(document.get("keras_version")).startswith("2."):
         evidence = [replace(sign, dialects=sign.dialects | {"keras2"}) if sign.what == _SHORT else sign for sign in evidence]
         candidates = GENERATIONS.intersection(*(sign.dialects for sign in evidence))
     if len(candidates) > 1:

@@ -20,10 +20,8 @@ class Style(NamedTuple):
 
 
 def emit(model: Model) -> FrozenDict:
-    """The document of a model, its frame checked on the way out.
-
-    Raises:
-        DocumentError: a rewrite has made something that the dialect cannot say.
+    """The document of a model, its frame checked on the way out. Raises DocumentError if a rewrite has made something that the
+    dialect cannot say.
     """
     dialect = dialect_of(model.dialect)
     told = [layer for layer in model.layers if layer.entry]

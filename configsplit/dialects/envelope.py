@@ -14,11 +14,7 @@ _HINT = "give the output of model.to_json(), or a whole .keras or .h5 file"
 
 
 def unwrapped(value: Any) -> tuple[FrozenDict, tuple[str, ...]]:
-    """The architecture inside a value, and what was taken off (or added) for it, in words.
-
-    Raises:
-        DocumentError: there is none, or there are several.
-    """
+    """The architecture inside a value, and what was taken off (or added) for it, in words."""
     notes: list[str] = []
     while not _is_model(value):
         if len(notes) == MOST_WRAPPINGS:

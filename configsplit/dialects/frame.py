@@ -19,10 +19,8 @@ _HISTORY = (str, int, int)
 
 
 def hold(wanted: Frame, value: Any, where: str = "") -> None:
-    """Check ``value`` against a document.
-
-    Raises:
-        DocumentError: naming the first violation with its path, and how many more there are.
+    """Check ``value`` against a document. Raises DocumentError for the first violation, with its path and how many more
+    there are.
     """
     if not _SEEN[wanted](value):
         from configsplit.dialects.schema import frame

@@ -21,11 +21,7 @@ def input_entry(layer: Layer, modern: bool) -> FrozenDict:
 
 
 def write_node(node: Node, bases: Mapping[str, int]) -> Any:
-    """A call with references of three elements, wherever it came from.
-
-    Raises:
-        DocumentError: it has keyword arguments.
-    """
+    """A call with references of three elements, wherever it came from."""
     if node.kwargs:
         message = f"Keras 1 has no keyword arguments, and a call has {', '.join(node.kwargs)}"
         raise DocumentError(message, code="document-bad-reference")

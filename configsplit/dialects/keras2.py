@@ -42,11 +42,7 @@ def _is_argument(item: Any) -> bool:
 
 
 def read_node(raw: Any, names: Container[str]) -> Node:
-    """Read one element of ``inbound_nodes``.
-
-    Raises:
-        DocumentError: a leaf is no reference to a layer, or the references of one call carry different keyword arguments.
-    """
+    """Read one element of ``inbound_nodes``."""
     kwargs: list[Any] = []
 
     def leaf(item: Any) -> Use | Constant:

@@ -25,11 +25,7 @@ def _is_tensor(item: Any) -> bool:
 
 
 def read_node(raw: Any, names: Container[str]) -> Node:
-    """Read one element of ``inbound_nodes``.
-
-    Raises:
-        DocumentError: a ``__keras_tensor__`` is malformed or names no layer.
-    """
+    """Read one element of ``inbound_nodes``."""
     args, kwargs = raw["args"], raw["kwargs"]
     if type(args) is tuple and len(args) == 1 and _is_tensor(args[0]) and type(kwargs) is FrozenDict and not kwargs:
         return Node((_use(args[0], names),), kwargs)

@@ -41,9 +41,6 @@ def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
     Args:
         text: JSON.
         calls: what the user says of calls whose numbers a release has lost: ``subtract=base@0,base@1``.
-
-    Raises:
-        DocumentError: not JSON, not a Keras model, damaged, or with a reference that does not resolve; with the path.
     """
     document, unpacked = unwrapped(loads(text))
     hold("Envelope", document)
@@ -60,10 +57,8 @@ def parse(text: str, calls: Iterable[str] = ()) -> Parsed:
 
 
 def read_entry(entry: FrozenDict, dialect: str) -> Model:
-    """Read a model that stands inside the config of a layer (TimeDistributed), in the dialect of its document.
-
-    Raises:
-        DocumentError: it is damaged.
+    """Read a model that stands inside the config of a layer (TimeDistributed), in the dialect of its document. Raises
+    DocumentError if it is damaged.
     """
     return _read(entry, dialect_of(dialect), [])
 
@@ -211,11 +206,7 @@ def _is_resolved(model: Model) -> bool:
 
 
 def _check_references(model: Model) -> None:
-    """Every reference names a call that exists.
-
-    Raises:
-        DocumentError: with the path of the reference.
-    """
+    """Every reference names a call that exists."""
     calls = {layer.name: len(layer.calls) for layer in model.layers}
     for index, layer in enumerate(model.layers):
         for number, node in enumerate(layer.calls):
@@ -229,11 +220,7 @@ def _check_references(model: Model) -> None:
 
 
 def _check_inputs(model: Model) -> None:
-    """Every input of the model is an InputLayer's: Keras cuts the graph at any other, and makes layers that nothing names.
-
-    Raises:
-        DocumentError: an input is computed from others.
-    """
+    """Every input of the model is an InputLayer's: Keras cuts the graph at any other, and makes layers that nothing names."""
     layers = model.by_name()
     for ref in model.input_refs():
         layer = layers[ref.layer]

@@ -36,11 +36,7 @@ OUTPUTS = "outputs"
 
 
 def stated(texts: Iterable[str]) -> dict[tuple[str, int], tuple[tuple[str, int], ...]]:
-    """``subtract=base@0,base@1`` as `Stated`.
-
-    Raises:
-        DocumentError: the text is not of that form.
-    """
+    """``subtract=base@0,base@1`` as `Stated`."""
     calls = {}
     for text in texts:
         taker, _, givers = text.partition("=")
@@ -194,11 +190,7 @@ def _takers(model: Model, name: str) -> list[tuple[str, int]]:
 
 
 def _said_reading(model: Model, layer: Layer, said: Stated) -> tuple[int, ...]:
-    """The reading that the user states.
-
-    Raises:
-        DocumentError: it leaves something out, or is none that could be.
-    """
+    """The reading that the user states."""
     left = {taker: [call for giver, call in takes if giver == layer.name] for taker, takes in said.items()}
     takers = _takers(model, layer.name)
     missing = next((taker for taker in takers if not left.get(taker)), None)

@@ -14,11 +14,7 @@ _HINT = "no Keras release writes this; the file is damaged or was edited by hand
 
 
 def check(model: Model) -> None:
-    """Hold a model against what every graph has; its references must resolve already.
-
-    Raises:
-        DocumentError: it has no input or no output, an input is no InputLayer, or a call does not give what is taken from it.
-    """
+    """Hold a model against what every graph has; its references must resolve already."""
     layers = model.by_name()
     for key, refs in (("input_layers", model.input_refs()), ("output_layers", model.output_refs())):
         if not refs:

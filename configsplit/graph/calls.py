@@ -92,11 +92,7 @@ def closure(seeds: Iterable[int], neighbours: list[list[int]]) -> set[int]:
 
 
 def topological(graph: CallGraph) -> list[int]:
-    """The position of each call in a topological order (Kahn's algorithm; ties in document order).
-
-    Raises:
-        DocumentError: the graph has a cycle; the calls on it are named.
-    """
+    """The position of each call in a topological order (Kahn's algorithm; ties in document order)."""
     waiting = [len(before) for before in graph.before]
     ready = [index for index, count in enumerate(waiting) if count == 0]
     position = [-1] * len(graph.calls)

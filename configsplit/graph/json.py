@@ -303,11 +303,7 @@ _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def _check_encoding(text: str) -> None:
-    """Half of a surrogate pair stands for no character: such a name can be written into no file.
-
-    Raises:
-        DocumentError: the text has one, plain or escaped.
-    """
+    """Half of a surrogate pair stands for no character: such a name can be written into no file."""
     try:
         text.encode("utf-8")
         if _HALF.search(text):
@@ -320,11 +316,7 @@ def _check_encoding(text: str) -> None:
 
 
 def loads(text: str) -> Any:
-    """Read JSON text into frozen values.
-
-    Raises:
-        DocumentError: the text is not JSON, has a key twice in one object, or nests deeper than `MAX_DEPTH`.
-    """
+    """Read JSON text into frozen values."""
     if (depth := _depth(text)) > MAX_DEPTH:
         raise DocumentError(
             f"the JSON nests {depth} levels deep; {MAX_DEPTH} is the limit",

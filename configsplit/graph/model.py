@@ -253,3 +253,13 @@ def walk(model: Model, inside: HeldBy = nested) -> Iterator[tuple[LayerPath, Lay
         yield path, layer
         if (held := inside(layer)) is not None:
             todo.extend(((*path, inner.name), inner) for inner in reversed(held.layers))
+
+
+def free_name(wish: str, taken: set[str]) -> str:
+    """The name itself where it is free, else with the first of the suffixes _2, _3, ... that is; it is taken then."""
+    name, number = wish, 1
+    while name in taken:
+        number += 1
+        name = f"{wish}_{number}"
+    taken.add(name)
+    return name

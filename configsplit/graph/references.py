@@ -252,11 +252,7 @@ def _part(wild: str) -> str:
 
 
 def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
-    """The layers that a pattern names, each with what its wild letters stand for; a layer of that very name wins.
-
-    Raises:
-        TensorReferenceError: there is none.
-    """
+    """The layers that a pattern names, each with what its wild letters stand for; a layer of that very name wins."""
     paths = [path for path, layer in walk(model) if not layer.implicit]
     exact = [path for path in paths if "/".join(path) == pattern]
     if exact:
@@ -272,20 +268,12 @@ def matching(model: Model, pattern: str) -> dict[LayerPath, tuple[str, ...]]:
 
 
 def layer_paths(model: Model, patterns: Iterable[str]) -> list[LayerPath]:
-    """All layers that any of the patterns names, each once.
-
-    Raises:
-        TensorReferenceError: a pattern names none.
-    """
+    """All layers that any of the patterns names, each once. Raises TensorReferenceError if a pattern names none."""
     return list(dict.fromkeys(path for pattern in patterns for path in matching(model, pattern)))
 
 
 def new_names(model: Model, renames: Iterable[tuple[str, str]]) -> dict[LayerPath, str]:
-    """The new name of each layer that a pair of patterns names; the stars on both sides correspond.
-
-    Raises:
-        TensorReferenceError: a pattern names no layer, or two pairs name one layer.
-    """
+    """The new name of each layer that a pair of patterns names; the stars on both sides correspond."""
     names: dict[LayerPath, str] = {}
     for old, new in renames:
         for path, stars in matching(model, old).items():

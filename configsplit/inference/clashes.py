@@ -18,15 +18,8 @@ from configsplit.inference.recorded import agree, in_words
 
 
 def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
-    """Every such call, in a model and in those that are nested in it, where all that is known of tensors is certain.
-
-    Args:
-        inference: what is known of the model.
-
-    Yields:
-        The path of the layer, and why it cannot be built.
-    """
-    for path, each in _every(inference):
+    """Path and reason of every such call, in a model and in those nested in it, where all that is known is certain."""
+    for path, each in inference.levels():
         if not (each.by_record or each.by_build):
             yield from (((*path, call.layer), why) for call, why in each.clashes.items())
             yield from (((*path, layer.name), why) for layer in each.model.layers for why in _of_weights(each, layer))
@@ -34,25 +27,8 @@ def clashing(inference: Inference) -> Iterator[tuple[LayerPath, str]]:
 
 
 def clashes_in(inference: Inference) -> dict[LayerPath, str]:
-    """Every call, in a model and in those nested in it, that cannot take what is said to arrive there.
-
-    Args:
-        inference: what is known of the model.
-    """
-    return {(*path, call.layer): why for path, each in _every(inference) for call, why in each.clashes.items()}
-
-
-def _every(inference: Inference) -> Iterator[tuple[LayerPath, Inference]]:
-    seen: set[int] = set()
-    todo: list[tuple[LayerPath, Inference]] = [((), inference)]
-    while todo:
-        path, each = todo.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        yield path, each
-        nested = [*each.inner.items(), *each.wrapped.items()]
-        todo += [((*path, call.layer), inner) for call, inner in reversed(nested)]
+    """Every call, in a model and in those nested in it, that cannot take what is said to arrive there."""
+    return {(*path, call.layer): why for path, each in inference.levels() for call, why in each.clashes.items()}
 
 
 def _unlike_inputs(inference: Inference, call: CallRef) -> Iterator[str]:

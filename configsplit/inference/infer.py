@@ -113,14 +113,8 @@ def trace(
 
 
 def takers(inference: Inference, implied: Mapping[str, Shape]) -> Built:
-    """What those that take the tensors of a model tell of them.
-
-    Args:
-        inference: what is known of the model.
-        implied: what layers take, by name, where something else than the document tells it.
-
-    Returns:
-        See `Built`.
+    """What those that take the tensors of a model tell of them; ``implied`` has what layers take, by name, where something else
+    than the document tells it.
     """
     return built_on(inference.model, _ordered(inference.model), inference.facts, implied)
 

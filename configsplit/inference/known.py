@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeVar
@@ -12,7 +12,7 @@ from configsplit.catalog.layers.keras1 import modern, with_ordering
 from configsplit.catalog.table import Table, ships
 from configsplit.errors import ShapeError
 from configsplit.graph.json import FrozenDict, config_kind, rebuild
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import CallRef, Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use
 
 NOTHING: Mapping[Any, Any] = MappingProxyType({})
 """An empty mapping that nobody can fill, for defaults."""
@@ -62,6 +62,29 @@ class Inference:
     wrapped: dict[CallRef, Inference] = field(default_factory=dict)
     ordering: str | None = None
     """The order of dimensions that a Keras 1 document writes, for those of its layers that do not write it."""
+
+    def levels(self) -> Iterator[tuple[LayerPath, Inference]]:
+        """What is known of this model, and of each that is nested in it or that it wraps, once, with its path."""
+        seen: set[int] = set()
+        todo: list[tuple[LayerPath, Inference]] = [((), self)]
+        while todo:
+            path, each = todo.pop()
+            if id(each) not in seen:
+                seen.add(id(each))
+                yield path, each
+                todo += [((*path, call.layer), inner) for call, inner in reversed([*each.inner.items(), *each.wrapped.items()])]
+
+    def innermost_first(self) -> list[Inference]:
+        """The same, each behind all that are in it."""
+        order, todo, seen = list[Inference](), [(self, False)], set[int]()
+        while todo:
+            each, looked_in = todo.pop()
+            if looked_in:
+                order.append(each)
+            elif id(each) not in seen:
+                seen.add(id(each))
+                todo += [(each, True), *((inner, False) for inner in (*each.inner.values(), *each.wrapped.values()))]
+        return order
 
     def call(self, layer: Layer, number: int) -> CallFacts:
         """One call as a rule sees it."""

@@ -15,6 +15,7 @@ from configsplit.catalog.facts import UNDECLARED, CallFacts, LayerFacts
 from configsplit.catalog.layers.keras1 import merge_hands_masks_on
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CHAINED, CallRef, Layer, Node, Structure, TensorRef, Use, leaves
+from configsplit.graph.walking import reached
 from configsplit.inference.known import RULE_ERRORS, Inference, called
 
 Kind = Literal["made", "same", "given", "and", "or", "true", "joined", "any", "entry", "hidden", "unknown"]
@@ -338,15 +339,13 @@ def _is_undeclared(inference: Inference, layer: Layer) -> bool:
 
 def _computed_from(mask: TensorRef, uses: Iterable[Use], layers: Mapping[str, Layer]) -> bool:
     """Whether operations alone compute a mask from one of some tensors."""
-    wanted, todo, seen = {use.ref for use in uses}, [mask], set[TensorRef]()
-    while todo:
-        ref = todo.pop()
-        if ref in wanted:
-            return True
-        if ref not in seen and layers[ref.layer].is_operation:
-            seen.add(ref)
-            todo += [use.ref for use in called(layers[ref.layer])[ref.call].uses()]
-    return False
+
+    def taken(ref: TensorRef) -> list[TensorRef]:
+        layer = layers[ref.layer]
+        return [use.ref for use in called(layer)[ref.call].uses()] if layer.is_operation else []
+
+    behind = {*reached([mask], taken)}
+    return any(use.ref in behind for use in uses)
 
 
 def says_masks(node: Node) -> bool:

@@ -10,12 +10,13 @@ A cut through a masked tensor loses its mask, since no file and no array carries
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from configsplit.catalog.facts import LayerFacts
 from configsplit.graph.model import INPUT, CallRef, Layer, Node, TensorRef
+from configsplit.graph.walking import reached
 from configsplit.inference.known import Inference, called
 from configsplit.inference.mask_rules import (
     Mask,
@@ -75,18 +76,16 @@ class Masks:
 
     def heeded(self) -> set[TensorRef]:
         """All tensors whose masks have a part in those that are used."""
-        return self.behind(ref for refs in self.used.values() for ref in refs)
+        return {*self.behind(ref for refs in self.used.values() for ref in refs)}
 
-    def behind(self, refs: Iterable[TensorRef]) -> set[TensorRef]:
+    def behind(self, refs: Iterable[TensorRef]) -> list[TensorRef]:
         """All tensors whose masks have a part in those of some tensors, these included."""
-        todo = list(refs)
-        reached: set[TensorRef] = set()
-        while todo:
-            ref = todo.pop()
-            if ref not in reached and (mask := self.tensors.get(ref)) is not None:
-                reached.add(ref)
-                todo += mask.sources if mask.kind != "given" else ()
-        return reached
+
+        def sources(ref: TensorRef) -> Iterable[TensorRef]:
+            mask = self.tensors.get(ref)
+            return () if mask is None or mask.kind == "given" else mask.sources
+
+        return [ref for ref in reached(refs, sources) if ref in self.tensors]
 
     def hanging_on_order(self) -> list[CallRef]:
         """The ``loose`` calls on whose mask a number hangs."""
@@ -163,12 +162,12 @@ def every_mask(inference: Inference) -> MaskLevels:
     done: dict[MaskKey, Masks] = {}
     levels: MaskLevels = {}
     root: MaskKey = (id(inference), ())
-    if not any(may_begin(level, layer) for level in _levels(inference) for layer in level.model.layers):
+    if not any(may_begin(level, layer) for _, level in inference.levels() for layer in level.model.layers):
         return {root: (inference, Masks())}
     from configsplit.inference.untying import untyings
 
     untying = untyings(inference)
-    makers = frozenset(name for level in _levels(inference) for name in seen_to_make(level))
+    makers = frozenset(name for _, level in inference.levels() for name in seen_to_make(level))
     stack: list[tuple[MaskKey, _Frame]] = [(root, _frame(inference, (), untying[id(inference)], makers))]
     while stack:
         key, frame = stack[-1]
@@ -182,16 +181,6 @@ def every_mask(inference: Inference) -> MaskLevels:
             inner = frame.inference.inner.get(ref) or frame.inference.wrapped[ref]
             stack.append((missing, _frame(inner, missing[1], untying[id(inner)], makers)))
     return levels
-
-
-def _levels(inference: Inference) -> Iterator[Inference]:
-    """What is known of a model, and of each that is nested in it or that it wraps."""
-    todo, seen = [inference], {id(inference)}
-    while todo:
-        yield (level := todo.pop())
-        held = {id(each): each for each in (*level.inner.values(), *level.wrapped.values())}
-        todo += [each for key, each in held.items() if key not in seen]
-        seen |= held.keys()
 
 
 def _advance(frame: _Frame, done: Mapping[MaskKey, Masks]) -> MaskKey | None:

@@ -21,28 +21,13 @@ class Culprit(NamedTuple):
 
 
 def blamed(inference: Inference) -> dict[TensorRef, Culprit]:
-    """The culprit for each tensor of a model that comes out of one, or is computed from what does.
-
-    Args:
-        inference: what is known of the model; of what the user says (``given``) nobody is the culprit.
+    """The culprit for each tensor of a model that comes out of one, or is computed from what does. Of what the user says nobody
+    is the culprit.
     """
     culprits: dict[int, dict[TensorRef, Culprit]] = {}
-    for each in _innermost_first(inference):
+    for each in inference.innermost_first():
         culprits[id(each)] = _blamed(each, culprits)
     return culprits[id(inference)]
-
-
-def _innermost_first(outermost: Inference) -> list[Inference]:
-    order, todo, seen = list[Inference](), [(outermost, False)], set[int]()
-    while todo:
-        inference, looked_in = todo.pop()
-        if looked_in:
-            order.append(inference)
-        elif id(inference) not in seen:
-            seen.add(id(inference))
-            todo.append((inference, True))
-            todo += [(each, False) for each in (*inference.inner.values(), *inference.wrapped.values())]
-    return order
 
 
 def _blamed(inference: Inference, within: Mapping[int, Mapping[TensorRef, Culprit]]) -> dict[TensorRef, Culprit]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from configsplit.catalog.facts import UNDECLARED
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec
+from configsplit.graph.walking import reached
 from configsplit.inference.counts import weights_of
 from configsplit.inference.inputs import input_spec
 from configsplit.inference.known import Inference, called
@@ -100,35 +101,20 @@ class Untying:
 
     def _needs(self, call: CallRef, other: CallRef) -> bool:
         """Whether a call needs what another gives."""
-        todo = [call]
-        done: set[CallRef] = set()
-        while todo:
-            current = todo.pop()
-            for use in called(self.layers[current.layer])[current.call].uses():
-                before = CallRef(use.ref.layer, use.ref.call)
-                if before == other:
-                    return True
-                if before not in done:
-                    done.add(before)
-                    todo.append(before)
-        return False
+
+        def before(call: CallRef) -> list[CallRef]:
+            return [CallRef(use.ref.layer, use.ref.call) for use in called(self.layers[call.layer])[call.call].uses()]
+
+        return other in reached(before(call), before)
 
 
 def untyings(inference: Inference) -> dict[int, Untying]:
-    """Those of a model and of all models in it, by the identity of their inference; innermost first, on an explicit stack."""
+    """Those of a model and of all models in it, by the identity of their inference; innermost first."""
     by_level: dict[int, Untying] = {}
     inside: dict[int, Through] = {}
-    stack = [inference]
-    while stack:
-        current = stack[-1]
-        waiting = [each for each in (*current.inner.values(), *current.wrapped.values()) if id(each) not in by_level]
-        if waiting:
-            stack += waiting
-            continue
-        stack.pop()
-        if id(current) not in by_level:
-            by_level[id(current)] = made = Untying.of(current, inside)
-            inside[id(current)] = made.through()
+    for current in inference.innermost_first():
+        by_level[id(current)] = made = Untying.of(current, inside)
+        inside[id(current)] = made.through()
     return by_level
 
 
@@ -151,14 +137,11 @@ def casts(inference: Inference, call: CallRef, number: int) -> bool | None:
 def _is_guessed(inference: Inference, ref: TensorRef) -> bool:
     """Whether the dtype of a tensor goes back to what is said of one that no rule tells, through layers without weights: what
     has weights computes in its own."""
-    layers, todo, seen = inference.model.by_name(), [ref], set[TensorRef]()
-    while todo:
-        layer = layers[(each := todo.pop()).layer]
-        if each in seen or layer.is_input:
-            continue
-        if each in inference.given:
-            return True
-        seen.add(each)
-        if layer.model is None and weights_of(inference, layer) == ():
-            todo += [use.ref for use in called(layer)[each.call].uses()]
-    return False
+    layers = inference.model.by_name()
+
+    def taken(each: TensorRef) -> list[TensorRef]:
+        layer = layers[each.layer]
+        plain = not layer.is_input and layer.model is None and weights_of(inference, layer) == ()
+        return [use.ref for use in called(layer)[each.call].uses()] if plain else []
+
+    return any(each in inference.given and not layers[each.layer].is_input for each in reached([ref], taken))

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from configsplit.catalog.calls import call_faults, model_faults
 from configsplit.catalog.classes import CLASSES, OUTSIDE
-from configsplit.catalog.config_faults import ConfigFault, config_faults, input_faults
+from configsplit.catalog.config_faults import ConfigFault, call_faults, config_faults, input_faults, model_faults
 from configsplit.catalog.constructors import is_known
 from configsplit.catalog.table import Table, class_facts, ships
 from configsplit.errors import DocumentError, closest
@@ -126,10 +125,8 @@ def _same(old: Layer, new: Layer) -> bool:
 def check_configs(
     where: str, model: Model, registry: Registry, before: Mapping[LayerPath, Layer] | None = None, *, release: str = ""
 ) -> None:
-    """Hold every layer against what Keras takes, but for those that stand in ``before`` as they are.
-
-    Raises:
-        DocumentError: with the first config that Keras would refuse, and what is nearest to what it takes.
+    """Hold every layer against what Keras takes, but for those that stand in ``before`` as they are. Raises DocumentError if
+    with the first config that Keras would refuse, and what is nearest to what it takes.
     """
     known = before or {}
     layers = dict(walk(model, held_by(model.dialect))) if known else {}

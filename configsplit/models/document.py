@@ -253,10 +253,8 @@ def _reading(
 
 
 def document_in(source: Source, registry: Registry, calls: Iterable[str] = ()) -> Document:
-    """The model in a file that is open, and is kept open by whoever opened it.
-
-    Raises:
-        StoreError, DocumentError: as `load` does.
+    """The model in a file that is open, and is kept open by whoever opened it. Raises StoreError or DocumentError as `load`
+    does.
     """
     doing(f"reading {source.path.name}")
     text = source.config_text  # whatever is wrong with the file names it already
@@ -352,11 +350,7 @@ def _contradicted(where: str, message: str) -> ShapeError:
 
 
 def named_shape(text: str) -> tuple[str, TensorSpec]:
-    """The name in ``LAYER=None,28,28,128:float32``, and what is said of it.
-
-    Raises:
-        ShapeError: the text is not of that form.
-    """
+    """The name in ``LAYER=None,28,28,128:float32``, and what is said of it. Raises ShapeError if it is not of that form."""
     name, equals, rest = text.rpartition("=")
     dimensions, _, dtype = rest.partition(":")
     try:

@@ -83,23 +83,14 @@ class Made(Document):
     __repr__ = Document.__repr__
 
 
-def document_of(
-    model: ModelLike, *, weights: str | Path | None = None, custom_objects: Iterable[str | Path] = (), by_name: bool = False
-) -> Document:
-    """The document that a verb works on. What is no file brings its weights and plug-ins with it.
-
-    Args:
-        model: a file, a loaded model, or the result of another verb.
-        weights, custom_objects, by_name: as for `load`, which reads the file.
-
-    Raises:
-        OptionError: it is nothing of these.
-        StoreError, DocumentError, PluginError: as `load` does.
+def document_of(model: ModelLike, *, weights: str | Path | None = None, custom_objects: Iterable[str | Path] = ()) -> Document:
+    """The document that a verb works on: a file, which is read as `load` does, a loaded model, or the result of another verb.
+    What is no file brings its weights and plug-ins with it. Raises OptionError if it is nothing of these.
     """
     if isinstance(model, Document):
         return model
     if isinstance(model, (str, os.PathLike)):
-        return load(Path(model), weights=weights, custom_objects=custom_objects, by_name=by_name)
+        return load(Path(model), weights=weights, custom_objects=custom_objects)
     if isinstance(model, Result):
         return model.as_document()
     hint = "give the path of a file, a loaded model, the result of another verb, or a live Keras model"

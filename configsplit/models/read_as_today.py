@@ -16,14 +16,8 @@ from configsplit.rewrites.common import within
 
 
 def read_as_today(model: Model, text: str) -> tuple[Model, tuple[str, ...]]:
-    """The model with every class where Keras has it, and every operation called as it is today, if Keras fails else.
-
-    Args:
-        model: as it was read.
-        text: its document.
-
-    Returns:
-        The model, and what of the document Keras 3.15 itself would not load, for people.
+    """The model with every class where Keras has it, and every operation called as it is today, if Keras fails else; and what
+    of its document Keras 3.15 itself would not load, for people.
     """
     if model.dialect != "keras3":
         return model, ()
@@ -63,14 +57,8 @@ def _said(lost: list[tuple[str, ...]]) -> str:
 
 
 def without_idle_keys(model: Model, text: str) -> tuple[Model, tuple[str, ...]]:
-    """The model without them, so that its own release and all later ones load what is made of it.
-
-    Args:
-        model: a model of Keras 3.
-        text: its document.
-
-    Returns:
-        The model, and what was left out, for people.
+    """A model of Keras 3 without them, so that its own release and all later ones load what is made of it; and what was left
+    out, for people.
     """
     if model.dialect != "keras3" or not any(f'"{key}"' in text for key in idle_keys()):
         return model, ()

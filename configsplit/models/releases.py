@@ -16,6 +16,7 @@ from configsplit.dialects.envelope import model_kind
 from configsplit.dialects.lists_of_one import is_listed
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import INPUT
+from configsplit.graph.walking import everything
 
 LISTED = Span(0, minors().index("3.10"))
 """Releases to which a list of one tensor is a tensor."""
@@ -56,14 +57,8 @@ class Loadable:
 
 
 def loadable(document: FrozenDict, dialect: str = "keras3") -> Loadable:
-    """Which releases can load an architecture.
-
-    Args:
-        document: as it stands in the file.
-        dialect: "keras3" or "keras2".
-
-    Returns:
-        The releases, and one limit on either side: the tightest, where it is first met.
+    """Which releases of "keras3" or "keras2" can load a document, and one limit on either side: the tightest, where it is first
+    met.
     """
     able, limits = all_minors(dialect), dict[str, Limit]()
     for span, limit in _limits(document, dialect):
@@ -89,14 +84,13 @@ class _Item(NamedTuple):
 
 
 def _limits(document: FrozenDict, dialect: str) -> Iterator[tuple[Span, Limit]]:
-    """Everything that does not hold for all releases; iterative."""
-    todo = [_Item("", document)]
-    while todo:
-        item = todo.pop()
+    """Everything that does not hold for all releases."""
+    holding = (FrozenDict, tuple)
+    items = everything([_Item("", document)], lambda item: (each for each in _inside(item) if isinstance(each.value, holding)))
+    for item in items:
         if isinstance(item.value, FrozenDict):
             yield from _of_classes(item, dialect)
             yield from _of_writing(item) if dialect == "keras3" else ()
-        todo += [each for each in reversed(list(_inside(item))) if isinstance(each.value, (FrozenDict, tuple))]
 
 
 def _inside(item: _Item) -> Iterator[_Item]:

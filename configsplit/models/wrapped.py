@@ -25,11 +25,7 @@ _MODELS = ("Functional", "Model", "Sequential")
 
 
 def wrapped(layer: Layer, dialect: str) -> Model | None:
-    """The model in a TimeDistributed layer, None for any other layer.
-
-    Raises:
-        DocumentError: it is damaged.
-    """
+    """The model in a TimeDistributed layer, None for any other layer. Raises DocumentError if it is damaged."""
     entry = layer.config.get("layer")
     held = isinstance(entry, FrozenDict) and class_facts(layer.class_name, dialect).wraps == "steps"
     if not held or not isinstance(entry, FrozenDict) or entry.get("class_name") not in _MODELS:

@@ -14,12 +14,7 @@ _TOLD = 3
 
 
 def views_of_conversion(old: Sequence[View], new: Sequence[View], before: Model, migration: Migration) -> tuple[View, ...]:
-    """The views of both models; layers without an equal on the other side are marked.
-
-    Args:
-        old, new: the views of either model, folded or not.
-        before: the old model; ``migration``: what became of it.
-    """
+    """The views of both models, folded or not; layers without an equal on the other side are marked."""
     assert migration.model is not None
     shift, count = len(old), len(old[0].boxes)
     origins = {"/".join(path): "/".join(origin) for path, origin in migration.origins.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
-from configsplit.catalog.families import INPUT
+from configsplit.catalog.table import INPUT
 from configsplit.pictures.of_model import totals
 from configsplit.pictures.ordering import depth_first
 from configsplit.pictures.picture import Box, Line, View

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from configsplit.pictures.ordering import ordered
-from configsplit.pictures.picture import View
+from configsplit.pictures.picture import Line, View
 
 GAP_X, GAP_Y, BAND, EDGE = 24.0, 24.0, 92.0, 22.0
 """Between boxes of a row, between rows, between the rows of two parts, and around all."""
@@ -301,3 +301,35 @@ def _ports(view: View, ways: Sequence[Sequence[int]], centres: Sequence[float]) 
 def _round(number: float) -> float:
     """One decimal; the same text on every machine."""
     return round(number, 1) + 0.0
+
+
+# Where everything lies, of two models side by side too: each is laid out alone, with room for rules between them.
+
+
+MIDDLE = 250.0
+"""Between the two models."""
+
+
+def arranged(view: View, sizes: Sequence[tuple[float, float]]) -> Placed:
+    """A view laid out; ``sizes`` are the widths and heights of its boxes."""
+    first = view.beside
+    if not first:
+        return placed(view, sizes)
+    ours = [line for line in view.lines if _end(line) < first]
+    theirs = [line for line in view.lines if _end(line) >= first]
+    left = placed(replace(view, boxes=view.boxes[:first], lines=tuple(ours)), sizes[:first])
+    back = (replace(line, source=_back(line.source, first), target=_back(line.target, first)) for line in theirs)
+    right = placed(replace(view, boxes=view.boxes[first:], lines=tuple(back)), sizes[first:])
+    over = left.width + MIDDLE
+    boxes = (*left.boxes, *((round(x + over, 1), y, width, height) for x, y, width, height in right.boxes))
+    ways = iter(left.lines), iter([tuple((round(x + over, 1), y) for x, y in points) for points in right.lines])
+    lines = tuple(next(ways[_end(line) >= first]) for line in view.lines)
+    return Placed(round(over + right.width, 1), max(left.height, right.height), boxes, lines, ())
+
+
+def _end(line: Line) -> int:
+    return next((end for end in (line.source, line.target) if end is not None), 0)
+
+
+def _back(end: int | None, first: int) -> int | None:
+    return None if end is None else end - first

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
-from configsplit.catalog.families import INPUT, MODEL, family
-from configsplit.catalog.table import ships
+from configsplit.catalog.table import INPUT, MODEL, family, ships
 from configsplit.display.html import shape
 from configsplit.graph.json import FrozenDict
 from configsplit.graph.model import CallRef, Layer, TensorRef, TensorSpec

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from configsplit.boundaries.shapes import told
-from configsplit.catalog.families import INPUT
+from configsplit.catalog.table import INPUT
 from configsplit.errors import VerificationError
 from configsplit.graph.model import TensorRef, TensorSpec
 from configsplit.inference import counted
@@ -47,10 +47,8 @@ def wiring(manifest: Manifest) -> list[Wired]:
 
 
 def views_of_parts(wired: Sequence[Wired], documents: Sequence[Document]) -> tuple[View, ...]:
-    """All parts with their wires; inputs that come from another part are no boxes.
-
-    Raises:
-        VerificationError: the wires are of what the parts do not have.
+    """All parts with their wires; inputs that come from another part are no boxes. Raises VerificationError if the wires are of
+    what the parts do not have.
     """
     every = [with_hazards(views_of(document.infer()), hazards_of(document)) for document in documents]
     boxes: list[Box] = []

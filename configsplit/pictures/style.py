@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from configsplit.catalog.families import FAMILIES
+from configsplit.catalog.table import FAMILIES
 
 _PALETTE = {
     "input": "#64748b",

@@ -6,9 +6,8 @@ from collections.abc import Collection, Hashable, Iterator, Sequence
 from itertools import pairwise
 from math import log10
 
-from configsplit.catalog.families import FAMILIES
-from configsplit.pictures.beside import arranged
-from configsplit.pictures.layout import EDGE, Placed, Point
+from configsplit.catalog.table import FAMILIES
+from configsplit.pictures.layout import EDGE, Placed, Point, arranged
 from configsplit.pictures.picture import Box, Line, PartFacts, Picture, View
 from configsplit.pictures.style import PARTS, style_sheet
 from configsplit.pictures.words import amount, markup, plain, shortened, size

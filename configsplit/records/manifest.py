@@ -195,11 +195,7 @@ def _opening(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_text(text: str, where: str) -> Manifest:
-    """Read a manifest.
-
-    Raises:
-        DocumentError: it is no manifest, or of a later version.
-    """
+    """Read a manifest. Raises DocumentError if it is no manifest, or of a later version."""
     return read(Manifest, text, where, "a manifest", "manifest-invalid")
 
 

@@ -104,9 +104,5 @@ def to_text(record: ProvenanceRecord) -> str:
 
 
 def from_text(text: str, where: str) -> ProvenanceRecord:
-    """Read a record.
-
-    Raises:
-        DocumentError: it is none, or of a later version.
-    """
+    """Read a record. Raises DocumentError if it is none, or of a later version."""
     return read(ProvenanceRecord, text, where, "a provenance record", "provenance-invalid")

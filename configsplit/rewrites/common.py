@@ -75,16 +75,6 @@ def within(model: Model, path: LayerPath, change: Callable[[Model], Model]) -> M
     return made
 
 
-def free_name(wish: str, taken: set[str]) -> str:
-    """The name itself where it is free, else with the first of the suffixes _2, _3, ... that is; it is taken then."""
-    name, number = wish, 1
-    while name in taken:
-        number += 1
-        name = f"{wish}_{number}"
-    taken.add(name)
-    return name
-
-
 def as_functional(model: Model, spec: TensorSpec) -> Model:
     """A Sequential as the functional model that it is; ``spec`` describes its input. A functional model stays as it is.
 

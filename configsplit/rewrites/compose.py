@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from configsplit.errors import CutError, nearest
-from configsplit.graph.model import Layer, Model, TensorRef
+from configsplit.graph.model import Layer, Model, TensorRef, free_name
 from configsplit.graph.provenance import Origin, Provenance, identity
-from configsplit.rewrites.common import Rewritten, free_name
+from configsplit.rewrites.common import Rewritten
 from configsplit.rewrites.insert import attach
 
 By = Literal["position", "name"]

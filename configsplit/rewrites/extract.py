@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph, call_graph, closure
 from configsplit.graph.model import CallRef, Model, TensorRef, TensorSpec
 from configsplit.graph.provenance import identity
 from configsplit.graph.references import outputs_used, tensor_name
+from configsplit.graph.walking import reached
 from configsplit.rewrites.common import Rewritten
 from configsplit.rewrites.part import part
 from configsplit.rewrites.split import labels
@@ -41,14 +42,12 @@ def between(
 
 def needed_calls(graph: CallGraph, starts: Sequence[TensorRef], ends: Sequence[TensorRef]) -> set[int]:
     """The calls that the ends need if the starts are given; original inputs among them that are no starts, too."""
-    known, needed = set(starts), set[int]()
-    todo = [ref for ref in ends if ref not in known]
-    while todo:
-        call = graph.producer(todo.pop())
-        if call not in needed:
-            needed.add(call)
-            todo.extend(ref for ref in graph.arguments[call] if ref not in known)
-    return needed
+    known = set(starts)
+
+    def makers(refs: Iterable[TensorRef]) -> list[int]:
+        return [graph.producer(ref) for ref in refs if ref not in known]
+
+    return {*reached(makers(ends), lambda call: makers(graph.arguments[call]))}
 
 
 def _check(model: Model, graph: CallGraph, starts: Sequence[TensorRef], ends: Sequence[TensorRef], calls: set[int]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from configsplit.errors import CutError
-from configsplit.graph.json import FrozenDict
+from configsplit.graph.json import FrozenDict, rebuild
 from configsplit.graph.model import Layer, LayerPath, Model, walk
 from configsplit.rewrites.common import FLAG, within
 
@@ -72,25 +72,9 @@ def _with_flag(layer: Layer, value: bool, flagless: Collection[str]) -> Layer:
 
 
 def _everywhere(config: FrozenDict, value: bool) -> FrozenDict:
-    """The config with the flag set wherever it stands: in it, and in those of the layers that it wraps; iterative."""
-    done: list[object] = []
-    todo: list[tuple[object, bool]] = [(config, False)]
-    while todo:
-        item, children_done = todo.pop()
-        if not isinstance(item, (tuple, FrozenDict)):
-            done.append(item)
-        elif not children_done:
-            todo.append((item, True))
-            todo.extend((child, False) for child in reversed(list(item.values()) if isinstance(item, FrozenDict) else item))
-        else:
-            start = len(done) - len(item)
-            children = done[start:]
-            del done[start:]
-            done.append(
-                _set(FrozenDict(zip(item, children, strict=True)), value) if isinstance(item, FrozenDict) else tuple(children)
-            )
-    made = done[0]
-    return made if isinstance(made, FrozenDict) else config
+    """The config with the flag set wherever it stands: in it, and in those of the layers that it wraps."""
+    made: FrozenDict = rebuild(config, lambda leaf: leaf, whole=lambda each: _set(each, value))
+    return made
 
 
 def _set(config: FrozenDict, value: bool) -> FrozenDict:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph, closure
-from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, Use
+from configsplit.graph.model import CallRef, LayerPath, Model, TensorRef, Use, free_name
 from configsplit.graph.provenance import Origin, Provenance, identity
-from configsplit.rewrites.common import Rewritten, free_name, prune, redirected
+from configsplit.rewrites.common import Rewritten, prune, redirected
 from configsplit.rewrites.nested.open import renamed
 from configsplit.rewrites.rename import rename_layers
 

@@ -25,10 +25,7 @@ class Piece(NamedTuple):
 
 def join_pieces(pieces: Sequence[Piece], outputs: Sequence[Wire], frame: Model) -> Model:
     """The model that the parts were cut from. ``frame`` gives its name, kind, and what its document says of the whole; its
-    layers are not looked at.
-
-    Raises:
-        VerificationError: the parts do not fit together.
+    layers are not looked at. Raises VerificationError if the parts do not fit together.
     """
     tensors: list[list[TensorRef]] = []
     layers: dict[str, Layer] = {}

@@ -18,11 +18,10 @@ from configsplit.catalog.table import class_facts
 from configsplit.errors import CutError
 from configsplit.graph.calls import call_graph, closure
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import INPUT, CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name
 from configsplit.inference import Inference, Mask, Masks
 from configsplit.inference.mask_rules import in_words
 from configsplit.rewrites.casts import cast_layer
-from configsplit.rewrites.common import free_name
 
 
 class Handover(NamedTuple):
@@ -47,10 +46,8 @@ class HandedOver(NamedTuple):
 
 
 def hand_over(model: Model, handovers: Sequence[Handover], masks: Masks, inference: Inference) -> HandedOver:
-    """Insert the handovers; ``masks`` and ``inference`` are those of ``model``.
-
-    Raises:
-        CutError: a mask is computed inside a layer, and by no operations outside of it.
+    """Insert the handovers; ``masks`` and ``inference`` are those of ``model``. Raises CutError if a mask is computed inside a
+    layer, and by no operations outside of it.
     """
     work = MaskTensors(model, masks, inference, upstream=True)
     ties: list[Layer] = []
@@ -177,10 +174,8 @@ class MaskTensors:
                 self._there.setdefault(key, []).append((TensorRef(layer.name), CallRef(layer.name)))
 
     def of(self, ref: TensorRef) -> TensorRef:
-        """The mask of a tensor; those it depends on are made first, from an explicit stack.
-
-        Raises:
-            CutError: no operations can compute it, or nobody knows whether there is one.
+        """The mask of a tensor; those it depends on are made first, from an explicit stack. Raises CutError if no operations
+        can compute it, or nobody knows whether there is one.
         """
         todo = [ref]
         while todo:

@@ -57,7 +57,7 @@ def part(
     def moved(ref: TensorRef) -> TensorRef:
         return target.get(ref) or kept.ref(ref)
 
-    made = [_input_layer(label, specs[ref]) for ref, label in fresh.items()]
+    made = [Layer(name=label, class_name=INPUT, calls=(Node(),), spec=specs[ref]) for ref, label in fresh.items()]
     made += [kept.moved(layer, moved).named() for layer in kept.layers]
     built = Model(
         name=name,
@@ -117,10 +117,6 @@ def _unique(wish: str, taken: set[str]) -> str:
         name = f"{wish}_in{number if number > 1 else ''}"
     taken.add(name)
     return name
-
-
-def _input_layer(name: str, spec: TensorSpec) -> Layer:
-    return Layer(name=name, class_name=INPUT, calls=(Node(),), spec=spec)
 
 
 def _structure(refs: list[TensorRef]) -> TensorRef | tuple[TensorRef, ...]:

@@ -14,10 +14,8 @@ from configsplit.rewrites.nested.open import renamed
 
 
 def rename_layers(model: Model, names: Mapping[LayerPath, str]) -> Rewritten:
-    """The model with each layer of ``names`` called otherwise; all at once, so that two layers may swap their names.
-
-    Raises:
-        TensorReferenceError: two layers of one model would have the same name.
+    """The model with each layer of ``names`` called otherwise; all at once, so that two layers may swap their names. Raises
+    TensorReferenceError if two layers of one model would have the same name.
     """
     levels: dict[LayerPath, dict[str, str]] = {}
     for path, name in names.items():
@@ -47,11 +45,7 @@ def _new_path(path: LayerPath, names: Mapping[LayerPath, str]) -> LayerPath:
 
 
 def renamed_layers(model: Model, names: Mapping[str, str]) -> Model:
-    """One model with some of its own layers renamed.
-
-    Raises:
-        TensorReferenceError: two layers would have the same name.
-    """
+    """One model with some of its own layers renamed."""
     layers = tuple(renamed(layer, names.get(layer.name, layer.name)) for layer in model.layers)
     _check(model, layers)
 

@@ -138,10 +138,8 @@ def assemble(
     specs: Mapping[TensorRef, TensorSpec],
     why: Why | None = None,
 ) -> Split:
-    """Wire the parts of a partition, given as the calls of each.
-
-    Raises:
-        ShapeError: a tensor that crosses has an unknown shape or dtype.
+    """Wire the parts of a partition, given as the calls of each. Raises ShapeError if a tensor that crosses has an unknown
+    shape or dtype.
     """
     wiring = Wiring(graph, parts, model.input_refs())
     crossing = list(dict.fromkeys(ref for number in range(len(parts)) for ref in wiring.crossing(number)))

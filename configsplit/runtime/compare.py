@@ -16,16 +16,16 @@ from typing import Any, NamedTuple
 
 from configsplit.errors import Json, VerificationError
 from configsplit.graph.model import LayerPath
+from configsplit.graph.walking import reached
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import same_bits
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.examine import examine
-from configsplit.runtime.feeding import FedInput, Feed, Specs, choices, facts_of, fed_inputs, save_choices
+from configsplit.runtime.feeding import FedInput, Feed, Specs, facts_of, fed_inputs, save_choices
 from configsplit.runtime.frameworks import framework_name
-from configsplit.runtime.inputs import read_hints
 from configsplit.runtime.matching import Call, Pair, matched
-from configsplit.runtime.process import run_in_worker
-from configsplit.runtime.reports import OutputReport, output_report, outputs_html
+from configsplit.runtime.process import a_step, run_steps
+from configsplit.runtime.reports import OfOutputs, OutputReport, output_report, outputs_html
 
 _NEIGHBOURS = 2
 """So many tensors are shown before the first that differs, and behind it."""
@@ -95,7 +95,7 @@ class Parting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparison(OfOutputs):
     """What a comparison found; see `configsplit.runtime.reports.NumericReport` for the fields that both have."""
 
     outputs: tuple[OutputReport, ...]
@@ -122,14 +122,6 @@ class Comparison:
 
     def _said(self) -> str:
         return "equal to the bit" if self.identical else "equal within the tolerance" if self.passed else "different"
-
-    @property
-    def identical(self) -> bool:
-        return all(output.identical for output in self.outputs)
-
-    @property
-    def passed(self) -> bool:
-        return all(output.within(self.tolerance) for output in self.outputs)
 
     def as_json(self) -> dict[str, Json]:
         return {"identical": self.identical, "passed": self.passed, **asdict(self)}
@@ -169,8 +161,7 @@ def compare_numeric(
     examined = examine(one.path, one.weights)
     with tempfile.TemporaryDirectory(prefix="configsplit-") as name:
         folder = Path(name)
-        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
-        waiting = save_choices(folder, choices(inputs, hints, feed))
+        waiting = save_choices(folder, examined, inputs, feed, facts_of(custom_objects))
         job = _Job(one, range(len(inputs)), other, order, feed.seed, tuple(custom_objects), limits, folder)
         first, second = job.run([job.of_one("one") | {"choices": waiting}, job.of_other("other")])
         outputs = _outputs(one, other, folder)
@@ -203,9 +194,7 @@ class _Job(NamedTuple):
     folder: Path
 
     def run(self, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        job = {"custom_objects": list(self.custom_objects), "allow_lambda": False, "steps": steps}
-        done: list[dict[str, Any]] = run_in_worker(job, self.folder, limits=self.limits)["steps"]
-        return done
+        return run_steps(steps, self.folder, self.custom_objects, self.limits)
 
     def of_one(self, name: str, more: int = 0) -> dict[str, Any]:
         return _step(self.one, self.folder, name, self.order, self.seed + more)
@@ -226,16 +215,8 @@ class _Job(NamedTuple):
 
 
 def _step(side: Side, folder: Path, name: str, order: Sequence[int], seed: int) -> dict[str, Any]:
-    return {
-        "model": str(side.path),
-        "weights": None if side.weights is None else str(side.weights),
-        "framework": framework_name(side.dialect),
-        "inputs": [{"file": str(folder / "inputs.npz"), "index": number} for number in order],
-        "outputs": str(folder / f"{name}.npz"),
-        "fill": None,
-        "probe": [],
-        "seed": seed,
-    }
+    inputs = [{"file": str(folder / "inputs.npz"), "index": number} for number in order]
+    return a_step(side.path, side.weights, framework_name(side.dialect), inputs, folder / f"{name}.npz", seed)
 
 
 def _outputs(one: Side, other: Side, folder: Path) -> tuple[OutputReport, ...]:
@@ -302,15 +283,8 @@ class _Flow:
         return [row for number in sorted(self._near(start, ways)) for row in self.rows[number]]
 
     def _near(self, start: int, ways: Mapping[int, Sequence[int]]) -> set[int]:
-        near, seen, todo = set[int](), {start}, list(ways[start])
-        while todo:
-            number = todo.pop()
-            if number in self.rows:
-                near.add(number)
-            elif number not in seen:
-                seen.add(number)
-                todo += ways[number]
-        return near
+        passed = reached(ways[start], lambda number: () if number in self.rows else ways[number])
+        return {number for number in passed if number in self.rows}
 
     def starts(self, rows: Sequence[tuple[int, Compared]]) -> list[Compared]:
         """The first row, and of all others that differ those at which nothing differs yet, one for each layer."""

@@ -13,19 +13,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from configsplit.catalog.facts import LayerFacts
 from configsplit.errors import ConfigSplitError, Json, VerificationError
 from configsplit.runtime import arrays
-from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
+from configsplit.runtime.arrays import Stored, greatest_difference, greatest_value, same_bits
 from configsplit.runtime.confinement.policy import Limits
-from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers, not_numbers
 from configsplit.runtime.examine import examine
-from configsplit.runtime.feeding import Feed, choices, save_choices
+from configsplit.runtime.feeding import Feed, save_choices
 from configsplit.runtime.frameworks import framework_name
-from configsplit.runtime.inputs import read_hints
-from configsplit.runtime.process import run_in_worker
+from configsplit.runtime.process import a_step, run_steps
+from configsplit.runtime.reports import MaskReport, boolean, made_by_layers, not_numbers
 
 BOUND = 1e-5
 """The largest difference that rounding may make, relative to the largest number of an output."""
@@ -149,9 +146,7 @@ def _title(framework: str, ran: Mapping[str, Any]) -> str:
 
 def _inputs(original: Original, feed: Feed, folder: Path) -> list[str]:
     """Files of the same kinds of input as a split is verified with; the old model takes the first that it can."""
-    examined = examine(original.path, original.weights)
-    hints = read_hints(examined.text, examined.words, original.facts)
-    return save_choices(folder, choices(original.inputs, hints, feed))
+    return save_choices(folder, examine(original.path, original.weights), original.inputs, feed, original.facts)
 
 
 def _boolean(original: Original, given: Sequence[Stored]) -> list[MaskReport]:
@@ -171,25 +166,14 @@ def _run(
     waiting: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Run one model in a process of its own, and say what ran it; on the first of the inputs ``waiting`` that it takes."""
-    step = {
-        "model": str(model),
-        "weights": None if weights is None else str(weights),
-        "framework": framework,
-        "inputs": [{"file": str(place.parent / "inputs.npz"), "index": number} for number in range(inputs)],
-        "outputs": f"{place}.npz",
-        "fill": None,
-        "probe": [],
-        "choices": list(waiting),
-        "seed": seed,
-    }
-    job = {"custom_objects": list(custom_objects), "allow_lambda": False, "steps": [step]}
+    given = [{"file": str(place.parent / "inputs.npz"), "index": number} for number in range(inputs)]
+    step = a_step(model, weights, framework, given, place.with_suffix(".npz"), seed, choices=list(waiting))
     try:
-        told: dict[str, Any] = run_in_worker(job, place.parent, limits=limits)["steps"][0]
+        return run_steps([step], place.parent, custom_objects, limits)[0]
     except ConfigSplitError as error:
         if error.code not in ("runtime-failed", "runtime-timeout", "runtime-endless"):
             raise
         raise _does_not_run(error, framework, str(model), "converted model" if place.name == "new" else "original") from None
-    return told
 
 
 def _does_not_run(error: ConfigSplitError, framework: str, where: str, which: str) -> VerificationError:
@@ -239,8 +223,7 @@ def _largest(tensor: Stored) -> float:
     """The largest finite number of a tensor, without its sign."""
     if tensor.dtype in ("string", "bfloat16"):
         return 1.0
-    values = np.abs(tensor.values.astype(np.complex128 if tensor.values.dtype.kind == "c" else np.float64))
-    return float(np.where(np.isfinite(values), values, 0.0).max(initial=0.0))
+    return greatest_value(tensor)
 
 
 def _differs(original: Original, what: str) -> VerificationError:

@@ -46,11 +46,7 @@ class Examined:
 
 
 def examine(path: Path, weights: Path | None = None) -> Examined:
-    """Read a model file's architecture, and check its weights' index: links, external storage, sizes.
-
-    Raises:
-        StoreError: it cannot be read, is no model, or is damaged or hostile; or it is of a kind that no Keras reads.
-    """
+    """Read a model file's architecture, and check its weights' index: links, external storage, sizes."""
     with open_source(path, weights) as source:
         if source.kind not in READ_BY_KERAS or source.is_packed:
             raise StoreError(

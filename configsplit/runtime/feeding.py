@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from configsplit.catalog.facts import LayerFacts
-from configsplit.containers.given_arrays import read_arrays
+from configsplit.containers.npz import read_arrays
 from configsplit.errors import VerificationError
 from configsplit.plugins.registry import plugins
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import RAW, Array, Stored, as_bfloat16, encode
+from configsplit.runtime.examine import Examined
 from configsplit.runtime.input_uses import Reach
-from configsplit.runtime.inputs import Hints, Range, make_inputs
+from configsplit.runtime.inputs import Hints, Range, make_inputs, read_hints
 
 Specs = Sequence[Mapping[str, Any]]
 """``{"name", "shape", "dtype"}`` of every input of a model, in its order."""
@@ -78,12 +79,13 @@ class FedInput:
     dtype: str
 
 
-def save_choices(folder: Path, choices: Sequence[Sequence[Stored]]) -> list[str]:
+def save_choices(folder: Path, examined: Examined, specs: Specs, feed: Feed, facts: Mapping[str, LayerFacts]) -> list[str]:
     """Write inputs that a worker may choose from; the best already lies where they are read."""
-    places = [folder / f"choice-{number}.npz" for number in range(len(choices))]
-    for place, tensors in zip(places, choices, strict=True):
+    made = choices(specs, read_hints(examined.text, examined.words, facts), feed)
+    places = [folder / f"choice-{number}.npz" for number in range(len(made))]
+    for place, tensors in zip(places, made, strict=True):
         arrays.save(place, tensors)
-    arrays.save(folder / "inputs.npz", choices[0])
+    arrays.save(folder / "inputs.npz", made[0])
     return [str(place) for place in places]
 
 
@@ -168,11 +170,7 @@ def _unfit(message: str, where: str, hint: str = "give what the model's input ta
 
 
 def read_ranges(texts: Sequence[str], specs: Specs, hints: Hints) -> dict[int, Range]:
-    """Bounds by the place of the input; one that is named wins over one for all.
-
-    Raises:
-        VerificationError: a text is not of that form, names no input, or asks for what the input cannot take.
-    """
+    """Bounds by the place of the input; one that is named wins over one for all."""
     names = [str(spec["name"]) for spec in specs]
     told: dict[int, Range] = {}
     for text in sorted(texts, key=lambda each: "=" in each):

@@ -48,11 +48,7 @@ class Framework:
 
 
 def framework_name(dialect: str) -> str:
-    """The package that runs models of a dialect: "keras" or "tf_keras".
-
-    Raises:
-        RuntimeUnavailableError: no released Keras that runs today reads the dialect (Keras 1).
-    """
+    """The package that runs models of a dialect: "keras" or "tf_keras"."""
     if (name := _OF_DIALECT.get(dialect)) is None:
         raise RuntimeUnavailableError(
             f"neither Keras 3 nor tf_keras runs models of the dialect {dialect!r}",
@@ -63,11 +59,7 @@ def framework_name(dialect: str) -> str:
 
 
 def framework(name: str) -> Framework:
-    """Import "keras" or "tf_keras".
-
-    Raises:
-        RuntimeUnavailableError: the package, or the backend that it wants, is not installed.
-    """
+    """Import "keras" or "tf_keras"."""
     try:
         return Framework(name, importlib.import_module(name))
     except ImportError as error:

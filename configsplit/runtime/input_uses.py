@@ -16,6 +16,7 @@ from configsplit.catalog.operations.layers import OPERATION, operation_arguments
 from configsplit.catalog.table import ships
 from configsplit.graph.json import FrozenDict, Number
 from configsplit.graph.model import CallRef, Layer, Node, TensorRef, Use, leaves
+from configsplit.graph.walking import values_in
 from configsplit.inference import Inference, weights_of
 from configsplit.inference.known import RULE_ERRORS, called
 
@@ -110,19 +111,15 @@ def reaches(inference: Inference) -> tuple[Reach, ...]:
 
 def _flow(outermost: Inference) -> _Flow:
     """Calls of one nested model count as one: what enters by any of them is taken to come out of all."""
-    flow, todo, seen = _Flow(), [outermost], {id(outermost)}
-    while todo:
-        inference = todo.pop()
+    flow = _Flow()
+    for _, inference in outermost.levels():
         layers = inference.model.by_name()
         for ref, outputs in _outputs(inference).items():
             inner = inference.inner.get(ref) or inference.wrapped.get(ref)
             if inner is None:
                 _through(flow, inference, layers[ref.layer], ref, outputs)
-                continue
-            _within(flow, inference, layers[ref.layer], ref, inner)
-            if id(inner) not in seen:
-                seen.add(id(inner))
-                todo.append(inner)
+            else:
+                _within(flow, inference, layers[ref.layer], ref, inner)
     return flow
 
 
@@ -246,12 +243,7 @@ def _guessed(config: FrozenDict) -> _Sink:
 
 
 def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    todo = [value]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, FrozenDict):
-            yield item
-        todo += item.values() if isinstance(item, FrozenDict) else item if type(item) is tuple else ()
+    return (item for item in values_in(value) if isinstance(item, FrozenDict))
 
 
 def _number_in(config: Mapping[str, Any], keys: Iterable[str]) -> tuple[int, ...]:

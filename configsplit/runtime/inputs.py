@@ -19,6 +19,7 @@ from configsplit.catalog.table import class_facts
 from configsplit.dialects import parse, read_entry
 from configsplit.errors import ConfigSplitError
 from configsplit.graph.json import FrozenDict, loads
+from configsplit.graph.walking import values_in
 from configsplit.inference import trace
 from configsplit.runtime.arrays import Array, Stored, as_bfloat16, strings
 from configsplit.runtime.input_uses import Reach, reaches
@@ -69,11 +70,7 @@ class Hints:
 
 
 def read_hints(text: str, words: Sequence[str] = (), facts: Mapping[str, LayerFacts] | None = None) -> Hints:
-    """Gather hints from the text of an architecture; ``facts`` are those of plug-ins.
-
-    Raises:
-        DocumentError: the text is not JSON.
-    """
+    """Gather hints from the text of an architecture; ``facts`` are those of plug-ins."""
     entries = list(_entries(loads(text)))
     keys = [(class_facts(name), entry["config"]) for name, entry in entries]
     sizes = [config.get(facts.limit_key) for facts, config in keys if facts.mask_made == "not_zero"]
@@ -93,11 +90,7 @@ def _reached(text: str, facts: Mapping[str, LayerFacts]) -> tuple[Reach, ...]:
 
 
 def _entries(document: Any) -> Iterator[tuple[str, FrozenDict]]:
-    todo = [document]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, (FrozenDict, tuple)):
-            todo.extend(reversed(item.values() if isinstance(item, FrozenDict) else item))
+    for item in values_in(document):
         if (
             isinstance(item, FrozenDict)
             and isinstance(item.get("class_name"), str)

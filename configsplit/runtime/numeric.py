@@ -14,13 +14,11 @@ from configsplit.errors import VerificationError
 from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, same_bits
 from configsplit.runtime.confinement.policy import Limits
-from configsplit.runtime.coverage import MaskReport, boolean, made_by_layers
 from configsplit.runtime.examine import examine
-from configsplit.runtime.feeding import Feed, Specs, choices, facts_of, fed_inputs, save_choices
+from configsplit.runtime.feeding import Feed, Specs, facts_of, fed_inputs, save_choices
 from configsplit.runtime.frameworks import framework_name
-from configsplit.runtime.inputs import read_hints
-from configsplit.runtime.process import run_in_worker
-from configsplit.runtime.reports import NumericReport, OutputReport, output_report
+from configsplit.runtime.process import a_step, run_steps
+from configsplit.runtime.reports import MaskReport, NumericReport, OutputReport, boolean, made_by_layers, output_report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,8 +84,7 @@ def verify_numeric(
             filled=_must_fill(manifest, bare=examined.kind == "json" and source_weights is None),
             folder=Path(folder),
         )
-        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
-        waiting = save_choices(job.folder, choices(inputs or manifest["inputs"], hints, feed))
+        waiting = save_choices(job.folder, examined, inputs or manifest["inputs"], feed, facts_of(custom_objects))
         return _verify(job, waiting, started)
 
 
@@ -153,38 +150,35 @@ def _must_fill(manifest: Mapping[str, Any], *, bare: bool) -> bool:
 
 
 def _run(job: _Job, steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    work = {"custom_objects": job.custom_objects, "allow_lambda": job.allow_lambda, "steps": steps}
-    done: list[dict[str, Any]] = run_in_worker(work, job.folder, limits=job.limits)["steps"]
-    return done
+    return run_steps(steps, job.folder, job.custom_objects, job.limits, allow_lambda=job.allow_lambda)
 
 
 def _source_step(job: _Job, name: str, *, seed: int | None = None, probe: Sequence[str] = ()) -> dict[str, Any]:
     sources = [{"input": i} for i in range(len(job.manifest["inputs"]))]
-    return {
-        "model": str(job.source),
-        "weights": None if job.filled or job.source_weights is None else str(job.source_weights),
-        "framework": framework_name(job.manifest["source"]["dialect"]),
-        "inputs": [_place(job, source, 0) for source in sources],
-        "outputs": str(job.folder / f"{name}.npz"),
-        "fill": {} if job.filled else None,
-        "probe": list(probe),
-        "seed": job.feed.seed if seed is None else seed,
-    }
+    return a_step(
+        job.source,
+        None if job.filled else job.source_weights,
+        framework_name(job.manifest["source"]["dialect"]),
+        [_place(job, source, 0) for source in sources],
+        job.folder / f"{name}.npz",
+        job.feed.seed if seed is None else seed,
+        fill={} if job.filled else None,
+        probe=list(probe),
+    )
 
 
 def _part_step(job: _Job, number: int) -> dict[str, Any]:
     part = job.manifest["parts"][number]
     weights = part.get("weights")
-    return {
-        "model": str(_inside(job.directory, part["file"])),
-        "weights": str(_inside(job.directory, weights)) if weights else None,
-        "framework": framework_name(part.get("dialect", job.manifest["source"]["dialect"])),
-        "inputs": [_place(job, item["from"], number) | _crossing(job, part, item) for item in part["inputs"]],
-        "outputs": str(job.folder / f"part-{number}.npz"),
-        "fill": {new: "/".join(old) for new, old in part.get("layers", {}).items()} if job.filled else None,
-        "probe": [],
-        "seed": job.feed.seed,
-    }
+    return a_step(
+        _inside(job.directory, part["file"]),
+        _inside(job.directory, weights) if weights else None,
+        framework_name(part.get("dialect", job.manifest["source"]["dialect"])),
+        [_place(job, item["from"], number) | _crossing(job, part, item) for item in part["inputs"]],
+        job.folder / f"part-{number}.npz",
+        job.feed.seed,
+        fill={new: "/".join(old) for new, old in part.get("layers", {}).items()} if job.filled else None,
+    )
 
 
 def _crossing(job: _Job, part: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:

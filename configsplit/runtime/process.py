@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +21,34 @@ _NO_MEMORY = ("MemoryError", "bad_alloc", "ResourceExhausted", "OOM when allocat
 """What Python, C++, TensorFlow, the system and XLA say when the limit of memory is reached."""
 
 _KILLED, _CPU_TIME = -9, -24
+
+
+def a_step(
+    model: Path,
+    weights: Path | None,
+    framework: str,
+    inputs: Sequence[Mapping[str, Any]],
+    outputs: Path,
+    seed: int,
+    **more: Any,
+) -> dict[str, Any]:
+    """A step of a job (see `configsplit.runtime.worker`): a model that is run on what lies in files."""
+    files = {"model": str(model), "weights": None if weights is None else str(weights), "outputs": str(outputs)}
+    return {**files, "framework": framework, "inputs": list(inputs), "seed": seed, "fill": None, "probe": [], **more}
+
+
+def run_steps(
+    steps: Sequence[Mapping[str, Any]],
+    folder: Path,
+    custom_objects: Sequence[str],
+    limits: Limits,
+    *,
+    allow_lambda: bool = False,
+) -> list[dict[str, Any]]:
+    """Run steps in one process, and say of each what ran it; raises as `run_in_worker` does."""
+    job = {"custom_objects": list(custom_objects), "allow_lambda": allow_lambda, "steps": steps}
+    done: list[dict[str, Any]] = run_in_worker(job, folder, limits=limits)["steps"]
+    return done
 
 
 def run_in_worker(job: Mapping[str, Any], folder: Path, *, limits: Limits) -> dict[str, Any]:
@@ -67,6 +95,17 @@ def run_module(
             _no_memory(log, _unfinished(job, read))
         raise _as_error(result["error"])
     return result
+
+
+def answer(arguments: Sequence[str], do: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
+    """What ``main`` of such a module does with the job in the file ``arguments[0]``; what a framework raises ends it."""
+    path = Path(arguments[0])
+    try:
+        result = do(json.loads(path.read_text()))
+    except ConfigSplitError as error:
+        result = {"error": {**error.as_json(), "type": type(error).__name__}}
+    (path.parent / "result.json").write_text(json.dumps(result))
+    return 0
 
 
 def refuse_before(models: Sequence[Path], specs: Sequence[str], *, allow_lambda: bool) -> None:

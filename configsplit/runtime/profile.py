@@ -7,7 +7,6 @@ A layer that is called several times gets the mean of its calls. On a CPU an eag
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -17,16 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from configsplit.errors import ConfigSplitError
 from configsplit.graph.model import INPUT
 from configsplit.runtime import arrays
 from configsplit.runtime.build import load
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.examine import examine
-from configsplit.runtime.feeding import Feed, choices, facts_of, save_choices
+from configsplit.runtime.feeding import Feed, facts_of, save_choices
 from configsplit.runtime.frameworks import framework, framework_name
-from configsplit.runtime.inputs import read_hints
-from configsplit.runtime.process import run_module
+from configsplit.runtime.process import answer, run_module
 from configsplit.runtime.worker import call, custom_classes, first_taken
 
 _WARM_UP = 2
@@ -59,8 +56,7 @@ def measure(
     }
     with tempfile.TemporaryDirectory(prefix="configsplit-profile-") as name:
         folder = Path(name)
-        hints = read_hints(examined.text, examined.words, facts_of(custom_objects))
-        waiting = save_choices(folder, choices(inputs, hints, Feed(samples=samples)))
+        waiting = save_choices(folder, examined, inputs, Feed(samples=samples), facts_of(custom_objects))
         files = [path, *([] if weights is None else [weights])]
         settings = {"TF_DETERMINISTIC_OPS": "0"}  # what is measured should run as it does elsewhere
         work = {**job, "choices": waiting}
@@ -70,14 +66,8 @@ def measure(
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure what the job in ``arguments[0]`` asks for; ``result.json`` appears beside it."""
-    path = Path(arguments[0])
-    try:
-        result = _measured(json.loads(path.read_text()))
-    except ConfigSplitError as error:
-        result = {"error": {**error.as_json(), "type": type(error).__name__}}
-    (path.parent / "result.json").write_text(json.dumps(result))
-    return 0
+    """Measure what a job asks for."""
+    return answer(arguments, _measured)
 
 
 def _measured(job: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from configsplit.catalog import ACTIVATIONS, MEASURES, OPERATION_PLACES, TYPE_SPECS, known_places
+from configsplit.catalog.classes import TYPE_SPECS, known_places
+from configsplit.catalog.functions import ACTIVATIONS, MEASURES, OPERATION_PLACES
 from configsplit.errors import DocumentError, RuntimeUnavailableError
 from configsplit.runtime.frameworks import Framework
 
@@ -23,11 +24,7 @@ _FUNCTION_PLACES = ("activations", "losses", "metrics")
 
 @contextlib.contextmanager
 def resolving(framework: Framework, objects: Mapping[str, Any]) -> Iterator[None]:
-    """Within this block the framework deserializes nothing but ``objects``, by name, and what the catalog has.
-
-    Raises:
-        RuntimeUnavailableError: this release of the framework resolves in another way, and cannot be held to the catalog.
-    """
+    """Within this block the framework deserializes nothing but ``objects``, by name, and what the catalog has."""
     library = importlib.import_module(f"{framework.name}.src.saving.serialization_lib")
     original = getattr(library, _RESOLVER, None)
     if original is None:

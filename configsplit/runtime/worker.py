@@ -20,7 +20,6 @@ from __future__ import annotations
 import gc
 import hashlib
 import importlib
-import json
 import math
 import shutil
 import sys
@@ -37,19 +36,13 @@ from configsplit.runtime.arrays import Array
 from configsplit.runtime.build import Classes, layers_with_weights, load, variables
 from configsplit.runtime.frameworks import Framework, framework
 from configsplit.runtime.observed_masks import watched
+from configsplit.runtime.process import answer
 from configsplit.runtime.recorded_calls import recording
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the job in the file ``arguments[0]``; write ``result.json`` beside it. What the framework raises ends the process."""
-    path = Path(arguments[0])
-    job = json.loads(path.read_text())
-    try:
-        result = run_job(job)
-    except ConfigSplitError as error:
-        result = {"error": {**error.as_json(), "type": type(error).__name__}}
-    (path.parent / "result.json").write_text(json.dumps(result))
-    return 0
+    """Run a job."""
+    return answer(arguments, run_job)
 
 
 def run_job(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,10 +67,8 @@ def _imported(name: str) -> Framework:
 
 
 def custom_classes(specs: Sequence[str], name: str) -> Classes:
-    """The classes and functions that plug-ins declare for "keras" or "tf_keras": installed ones and those of ``specs``.
-
-    Raises:
-        PluginError: a plug-in cannot be used, or its class is not where it says.
+    """The classes and functions that plug-ins declare for "keras" or "tf_keras": installed ones and those of ``specs``. Raises
+    PluginError if a plug-in cannot be used, or its class is not where it says.
     """
     return plugins(specs).keras_objects("keras" if name == "keras" else "tf_keras")
 
@@ -154,11 +145,7 @@ def _recorded(model: Any, used: Framework, inputs: Sequence[arrays.Stored], step
 
 
 def _read(source: Mapping[str, Any]) -> arrays.Stored:
-    """A tensor that waits on disk.
-
-    Raises:
-        VerificationError: it crosses a boundary, and is not what the part says that it takes.
-    """
+    """A tensor that waits on disk."""
     stored: arrays.Stored = arrays.load(Path(source["file"]))[source["index"]]
     told = source.get("boundary")
     if told is None or (_takes(told["shape"], stored.values.shape) and told["dtype"] in (None, stored.dtype)):
@@ -193,10 +180,8 @@ def _takes(shape: Sequence[int | None] | None, given: Sequence[int]) -> bool:
 
 
 def call(model: Any, used: Framework, inputs: Sequence[arrays.Stored]) -> list[arrays.Stored]:
-    """Run a model eagerly on its flattened inputs and flatten what it gives.
-
-    Raises:
-        VerificationError: the number of inputs does not fit, or an output is sparse or ragged.
+    """Run a model eagerly on its flattened inputs and flatten what it gives. Raises VerificationError if the number of inputs
+    does not fit, or an output is sparse or ragged.
     """
     return call_on(model, used, [to_tensor(item, used) for item in inputs])
 

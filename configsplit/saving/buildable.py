@@ -28,11 +28,7 @@ class _Held(NamedTuple):
 
 
 def check_buildable(where: str, model: Model, *, weights: bool) -> None:
-    """Hold a model that is written, or was, against what Keras needs to build it; with ``weights`` also to load them.
-
-    Raises:
-        VerificationError: Keras cannot build it, or builds another.
-    """
+    """Hold a model that is written, or was, against what Keras needs to build it; with ``weights`` also to load them."""
     fault = next(_faults(model, weights), None)
     if fault is not None:
         path, what = fault
@@ -45,11 +41,7 @@ def check_buildable(where: str, model: Model, *, weights: bool) -> None:
 
 
 def check_metrics(where: str, part: Model) -> None:
-    """Archives of tf_keras keep the numbers of ``add_metric`` with those of the whole model, where a part has none.
-
-    Raises:
-        VerificationError: a part for such an archive has such a layer, and tf_keras would not load it.
-    """
+    """Archives of tf_keras keep the numbers of ``add_metric`` with those of the whole model, where a part has none."""
     if (metric := next((layer.name for layer in part.layers if layer.class_name == "AddMetric"), None)) is not None:
         raise VerificationError(
             f"tf_keras does not load a .keras part with {metric!r}, which add_metric made: its numbers are the whole model's",
@@ -151,11 +143,7 @@ def _is_bare(held: _Held, outermost: Model) -> bool:
 
 
 def check_order(where: str, model: Model, inside: HeldBy | None = None) -> None:
-    """Hold the layers of a model against the order in which Keras rebuilds them; with ``inside`` also those of what it holds.
-
-    Raises:
-        VerificationError: they stand in another.
-    """
+    """Hold the layers of a model against the order in which Keras rebuilds them; with ``inside`` what it holds, too."""
     levels = [("the model", model)]
     for path, layer in walk(model, inside) if inside else ():
         if inside is not None and (held := inside(layer)) is not None:

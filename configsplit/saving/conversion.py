@@ -306,10 +306,8 @@ def _with_shards(path: Path) -> str:
 
 
 def new_weights(made: Converted, source: Source, chosen: FileFormat) -> NewWeights | KeptWeights | Keras2Weights | None:
-    """What the weights of the new model are made of; None where nothing was made, or the source has none.
-
-    Raises:
-        WeightsError: the source lacks one.
+    """What the weights of the new model are made of; None where nothing was made, or the source has none. Raises WeightsError
+    if the source lacks one.
     """
     if made.migration.model is None or source.weights is None:
         return None

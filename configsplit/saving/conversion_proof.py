@@ -44,11 +44,7 @@ def accounts(new: NewWeights | KeptWeights | Keras2Weights | None, absent: Seque
 
 
 def prove(written: Source, text: str, new: NewWeights | KeptWeights | Keras2Weights | None) -> ConversionProof:
-    """Hold a converted file, read anew, against a conversion: the text of its document, and its weights.
-
-    Raises:
-        VerificationError: its graph is another one, or a weight is not what its recipe makes of the source's.
-    """
+    """Hold a converted file, read anew, against a conversion: the text of its document, and its weights."""
     if written.config_text != text:
         raise VerificationError(
             "the graph is not the one that the rules of conversion give for the source",

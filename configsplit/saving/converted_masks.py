@@ -42,16 +42,7 @@ def changed_masks(document: Document, old: Inference, migration: Migration) -> t
 
 
 def changed_back(old: Inference, facts: Mapping[str, LayerFacts], migration: Migration) -> tuple[Refusal, ...]:
-    """The same for a model of Keras 3 that is written as one of Keras 2.
-
-    Args:
-        old: what is known of the model of Keras 3.
-        facts: plug-ins.
-        migration: the model of Keras 2, and where its layers come from.
-
-    Returns:
-        A refusal for each layer.
-    """
+    """The same for a model of Keras 3 that is written as one of Keras 2."""
     if migration.model is None:
         return ()
     new = trace(migration.model, facts, dialect="keras2", read=read_entry)

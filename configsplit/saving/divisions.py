@@ -136,11 +136,7 @@ def _told(shape: Shape) -> Told:
 
 
 def reopened(document: Document, manifest: Manifest) -> Surfaced:
-    """The original with its nested models opened and its wrappers divided as the manifest says.
-
-    Raises:
-        VerificationError: a division does not give what was divided.
-    """
+    """The original with its nested models opened and its wrappers divided as the manifest says."""
     wrapping = DocumentWrapping(document)
     told = [_told(shape) for shape in manifest.shapes]
     return reopen(document.model, map(_step, manifest.opened), wrapping, partial(prove_division, wrapping), told)

@@ -54,11 +54,7 @@ def compare(
 
 
 def account(path: Path, apart: Path | None, told: ProvenanceRecord) -> int:
-    """Hold the layers of a file, and how many weights it has, against what its record says, without looking at any source.
-
-    Raises:
-        VerificationError: the record speaks of other layers, or of another number of weights.
-    """
+    """Hold the layers of a file, and how many weights it has, against what its record says, without looking at any source."""
     with open_source(path, apart) as opened:
         _check_layers(path, parse(opened.config_text).model, told)
         count = 0 if opened.weights is None else len(opened.weights.datasets)

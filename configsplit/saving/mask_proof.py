@@ -59,10 +59,7 @@ class Reading:
 
 def prove_masks(document: Document, opened: Surfaced, parts: Sequence[Model], manifest: Manifest) -> None:
     """Hold the masks that the calls of the parts receive against those of the whole, which is the original with what was
-    opened, and nothing put in.
-
-    Raises:
-        VerificationError: a call would receive another mask, or none.
+    opened, and nothing put in. Raises VerificationError if a call would receive another mask, or none.
     """
     whole = opened.model
     masks = traced_masks(document.infer(opened.given, whole))

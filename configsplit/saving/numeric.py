@@ -73,10 +73,8 @@ def run(
 
 
 def described_inputs(document: Document, sizes: Iterable[str] = ()) -> list[dict[str, Any]]:
-    """Name, shape and dtype of each input of a model, with the sizes that the user gives.
-
-    Raises:
-        ShapeError: a size names no input, or does not fit.
+    """Name, shape and dtype of each input of a model, with the sizes that the user gives. Raises ShapeError if a size names no
+    input, or does not fit.
     """
     inference = document.infer()
     known = {**inference.specs, **given_sizes(inference, sizes)}

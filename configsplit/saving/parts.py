@@ -185,11 +185,7 @@ class _Plan(NamedTuple):
 
 
 def _plan(parts: Parts, source: Source, to: Format | None, with_weights: bool) -> _Plan:
-    """Decide on the format, and find all weights of the source.
-
-    Raises:
-        StoreError: the weights of the source cannot be put into that format.
-    """
+    """Decide on the format, and find all weights of the source."""
     document = parts.document
     file = source.weights if with_weights else None
     wanted: Format = to or (source.written_as if file is not None else "json")

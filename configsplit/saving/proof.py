@@ -50,11 +50,7 @@ class Proof:
 
 
 def prove(folder: Path, manifest: Manifest, source: Source, document: Document) -> Proof:
-    """Hold the parts in a folder against their source.
-
-    Raises:
-        VerificationError: with the first thing that differs.
-    """
+    """Hold the parts in a folder against their source. Raises VerificationError for the first difference."""
     proving = Proving(manifest, source, document)
     with Workers() as workers:  # bytes are compared while the graphs are; what is wrong with a graph is said first
         texts = [_text(folder / part.file) for part in manifest.parts]
@@ -100,10 +96,8 @@ class Proving:
         return Proof(len(self._models), len(whole.model.layers), 0, 0)
 
     def part(self, number: int, folder: Path, stop: Event | None = None) -> list[int]:
-        """Prove that a part's file holds the document that was read, and that every weight in it is the original's.
-
-        Returns:
-            The bytes of each weight.
+        """Prove that a part's file holds the document that was read, and that every weight in it is the original's. The bytes
+        of each.
         """
         part, model = self._manifest.parts[number], self._models[number]
         with open_source(folder / part.file, folder / part.weights if part.weights else None) as opened:

@@ -44,10 +44,8 @@ class Whole(NamedTuple):
 
 
 def whole_of(document: Document, manifest: Manifest) -> Whole:
-    """The original as it was cut, in the spelling of a document.
-
-    Raises:
-        VerificationError: the manifest claims what the original does not justify.
+    """The original as it was cut, in the spelling of a document. Raises VerificationError if the manifest claims what the
+    original does not justify.
     """
     document = fixed_as(document, manifest)
     _check_shapes(document, manifest)
@@ -68,11 +66,7 @@ def whole_of(document: Document, manifest: Manifest) -> Whole:
 
 
 def fixed_as(document: Document, manifest: Manifest) -> Document:
-    """The original with the sizes of its inputs fixed that it leaves open, as the manifest says.
-
-    Raises:
-        VerificationError: the original has no such input, or other sizes.
-    """
+    """The original with the sizes of its inputs fixed that it leaves open, as the manifest says."""
     by_name, specs = {ref.layer: ref for ref in document.model.input_refs()}, document.infer().specs
     wanted: dict[TensorRef, TensorSpec] = {}
     for each in manifest.fixed:
@@ -167,10 +161,8 @@ _PLAIN = ("Functional", "Model", "Sequential")
 
 
 def check_parts(whole: Whole, models: Sequence[Model], manifest: Manifest) -> None:
-    """Hold what the graphs do not tell against the original.
-
-    Raises:
-        VerificationError: a part would be built as, or fed with, something else; or the manifest gives a wrong origin.
+    """Hold what the graphs do not tell against the original. Raises VerificationError if a part would be built as, or fed with,
+    something else; or the manifest gives a wrong origin.
     """
     tensors: list[list[TensorRef | None]] = []
     for part, model in zip(manifest.parts, models, strict=True):

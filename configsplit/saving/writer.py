@@ -53,10 +53,8 @@ class Files(NamedTuple):
 
 
 def begin(workers: Workers, staging: Staging, name: str, format: FileFormat, content: Content) -> Files:
-    """Write the files of a model; ``name`` is that of the model's.
-
-    Raises:
-        StoreError, WeightsError: as `prepare_archive` does; what fails later is raised by `Files.written`.
+    """Write the files of a model; ``name`` is that of the model's. Raises StoreError or WeightsError as `prepare_archive` does;
+    what fails later is raised by `Files.written`.
     """
     jobs = _jobs(staging, staging.path(name), format, content)
     tasks = [workers.submit(job.run) for job in jobs]

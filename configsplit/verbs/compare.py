@@ -134,11 +134,7 @@ def _with_weights(document: Document) -> Document:
 def _same_inputs(
     ours: Sequence[Mapping[str, Any]], theirs: Sequence[Mapping[str, Any]], where: str
 ) -> tuple[list[dict[str, Any]], list[int]]:
-    """What to feed, and which of it each input of the other model takes: by name, or in order where names differ.
-
-    Raises:
-        VerificationError: the models take different inputs.
-    """
+    """What to feed, and which of it each input of the other model takes: by name, or in order where names differ."""
     names, others = [str(each["name"]) for each in ours], [str(each["name"]) for each in theirs]
     if len(names) != len(others):
         raise _unlike(f"the models have {len(names)} and {len(others)} inputs: {', '.join(names)}; {', '.join(others)}", where)

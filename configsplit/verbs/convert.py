@@ -33,10 +33,9 @@ from configsplit.telling import decided, doing
 from configsplit.verbs.older import for_release, release_named, stays_as_it_is, written_back
 from configsplit.verbs.reasons import of_conversion
 from configsplit.verbs.replaced_code import declared, matched, replacements
-from configsplit.weights.accounts import Absent, absent
+from configsplit.weights.accounts import Absent, absent, completed
 from configsplit.weights.conversion import OldWeights
 from configsplit.weights.implied import told_by_weights, within
-from configsplit.weights.left_out import completed
 from configsplit.weights.parts import check_shapes
 
 Backend = Literal["tensorflow", "theano", "cntk"]
@@ -164,9 +163,9 @@ def _converted(document: Document, asked: _Asked, stack: ExitStack) -> Converted
     source = stack.enter_context(document.opened())
     if document.dialect == "keras3":
         _check_unasked(document, asked)
-        made = _kept(document, source, asked)
+        made = _kept(document, source, asked, renewed(document.model))
     elif document.dialect == "keras2" and asked.to != "keras3" and stays_as_it_is(source):
-        made = _as_it_is(document, source, asked)
+        made = _kept(document, source, asked, document.model)
     else:
         made = _renewed(document, source, asked)
     if asked.to != "keras3":
@@ -211,13 +210,13 @@ def _check_unasked(document: Document, asked: _Asked) -> None:
         )
 
 
-def _kept(document: Document, source: Source, asked: _Asked) -> Converted:
-    """A model of Keras 3 as Keras 3.15 writes it."""
-    model = renewed(document.model)
+def _kept(document: Document, source: Source, asked: _Asked, model: Model) -> Converted:
+    """A model that keeps its layers: of Keras 3 as Keras 3.15 writes it, or of Keras 2 in another kind of file."""
     lost: tuple[Absent, ...] = ()
     migration = _with_old_weights(document, source, asked, model)
-    if source.weights is not None and source.weights.layout.kind != "legacy" and release_of(document) < _SAVED_ALL:
-        lost = absent(document, migration, source.weights)
+    stored = source.weights
+    if stored is not None and stored.layout.kind != "legacy" and release_of(document) < _SAVED_ALL:
+        lost = absent(document, migration, stored)
     migration, lost = _without_weights(migration, lost, asked.missing_weights)
     return Converted(
         document=document,
@@ -226,17 +225,6 @@ def _kept(document: Document, source: Source, asked: _Asked) -> Converted:
         arguments=asked.arguments(),
         to=asked.to,
         absent=lost,
-    )
-
-
-def _as_it_is(document: Document, source: Source, asked: _Asked) -> Converted:
-    """A model of Keras 2 that goes to another kind of file."""
-    return Converted(
-        document=document,
-        migration=_with_old_weights(document, source, asked, document.model),
-        backend=str(source.metadata.get("backend") or ""),
-        arguments=asked.arguments(),
-        to=asked.to,
     )
 
 

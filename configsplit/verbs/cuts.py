@@ -195,11 +195,7 @@ def cuts(
 
 
 def _order(asked: Order | None, devices: TwoDevices | None) -> Order:
-    """The order asked for; by latency, if nothing is said and there are devices.
-
-    Raises:
-        CutError: the order needs ``devices``.
-    """
+    """The order asked for; by latency, if nothing is said and there are devices."""
     if asked is None:
         return "position" if devices is None else "latency"
     check_choice("sort", asked, Order)

@@ -165,11 +165,7 @@ def expand(
 
 
 def _places(arrays: Sequence[Mapping[str, Any]], file: Arrays | None, path: Path) -> dict[str, str]:
-    """Where each weight lies in the file: by the names of that order of Keras's releases which the file has all of.
-
-    Raises:
-        WeightsError: it has all names of none, or an array of another shape.
-    """
+    """Where each weight lies in the file: by the names of that order of Keras's releases which the file has all of."""
     orders = (
         [{each["address"]: each["stored"][number] for each in arrays} for number in range(len(arrays[0]["stored"]))]
         if arrays

@@ -71,11 +71,7 @@ def verified_html(verified: Verified) -> str:
 
 
 def data_frame(rows: Iterable[Mapping[str, Any]]) -> pandas.DataFrame:
-    """Rows as a table of pandas, what stands in a record inside a row in columns of its own. A number that nobody knows is NaN.
-
-    Raises:
-        RuntimeUnavailableError: pandas is not installed.
-    """
+    """Rows as a table of pandas, what stands in a record inside a row in columns of its own; an unknown number is NaN."""
     try:
         import pandas
     except ImportError:

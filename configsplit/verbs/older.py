@@ -30,11 +30,7 @@ _OLDEST = "3.3"
 
 
 def release_named(target: str) -> int:
-    """Which of the minor releases of Keras 3 a text names, by its number among them.
-
-    Raises:
-        OptionError: none.
-    """
+    """Which of the minor releases of Keras 3 a text names, by its number among them."""
     match = re.fullmatch(r"(3\.\d+)(\.\d+)?", target)
     able = minors()[minors().index(_OLDEST) :]
     if match is None or match[1] not in able:
@@ -70,12 +66,7 @@ def for_release(made: Converted, target: str) -> Converted:
 
 
 def written_back(made: Converted, source: Source, given: Mapping[TensorRef, TensorSpec]) -> Converted:
-    """A conversion carried on to Keras 2, or to TensorFlow.js.
-
-    Raises:
-        WeightsError: it is not certain in which order Keras lists the weights of a layer.
-        StoreError: a vocabulary is damaged.
-    """
+    """A conversion carried on to Keras 2, or to TensorFlow.js."""
     migration = made.migration
     if migration.model is not None and migration.model.dialect == "keras3":
         migration = _keras2(made, migration, migration.model, source, given)

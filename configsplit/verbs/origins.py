@@ -18,11 +18,7 @@ Place = tuple[Path, Path | None]
 
 
 def find(folder: Path, source: SourceFile, beside: Path, hint: str) -> Place:
-    """A source as a record in ``folder`` names it, there or ``beside``.
-
-    Raises:
-        StoreError: it is not there.
-    """
+    """A source as a record in ``folder`` names it, there or ``beside``. Raises StoreError if it is not there."""
     places = [folder / (source.path or ""), beside / source.file, Path(source.file)]
     return _first(places, source.file, source.address, hint), weights_of(folder, source, beside, hint)
 
@@ -56,9 +52,6 @@ def check_unchanged(stamps: Mapping[Path, Stamp]) -> None:
 def check_digests(wanted: Mapping[Path, str | None], models: Sequence[tuple[Source, str, bool]], since: str) -> None:
     """Hold files, and models that may be folders, against their recorded SHA-256; those that have none are left out. Of a model
     it is said whether that is of its architecture alone.
-
-    Raises:
-        VerificationError: one is not the file that the record speaks of.
     """
     with Workers() as workers:
         checks = [(path, value, workers.submit(partial(digest, path))) for path, value in wanted.items() if value]

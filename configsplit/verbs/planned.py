@@ -171,12 +171,7 @@ _KEYS = {"name", "speed", "memory", "link"}
 
 
 def read_devices(path: str | Path) -> tuple[Device, ...]:
-    """A list of devices (or an object with such a list as ``devices``) in JSON or YAML.
-
-    Raises:
-        CutError: it is something else.
-        StoreError: the file cannot be read.
-    """
+    """A list of devices (or an object with such a list as ``devices``) in JSON or YAML."""
     table = read_table(path, "list of devices")
     listed = table.get("devices") if isinstance(table, dict) else table
     if not isinstance(listed, list) or not listed:
@@ -208,11 +203,7 @@ def _wrong(where: str, what: str) -> CutError:
 def terms(
     stages: int, devices: Sequence[Device], balance: str, boundary_bytes: int | None = None, stage_bytes: int | None = None
 ) -> Terms:
-    """The terms of a plan. With speeds or links time is in whole nanoseconds, else time is the cost itself.
-
-    Raises:
-        CutError: devices and stages do not go together.
-    """
+    """The terms of a plan. With speeds or links time is in whole nanoseconds, else time is the cost itself."""
     across = UNLIMITED if boundary_bytes is None else boundary_bytes
     most = UNLIMITED if stage_bytes is None else stage_bytes
     if not devices:

@@ -25,18 +25,16 @@ from configsplit.models.made import ModelLike, document_of
 from configsplit.models.results import Parts
 from configsplit.pictures.conversion import views_of_conversion
 from configsplit.pictures.difference import views_of_difference
-from configsplit.pictures.dot import dot
 from configsplit.pictures.focus import focused
 from configsplit.pictures.folding import folded
 from configsplit.pictures.hazardous import counted, hazards_of, with_hazards
-from configsplit.pictures.mermaid import mermaid
-from configsplit.pictures.model_explorer import model_explorer
 from configsplit.pictures.of_model import MOST_BOXES, totals, views_of
 from configsplit.pictures.of_parts import Wired, facts_of_parts, views_of_parts, wiring
 from configsplit.pictures.page import page
 from configsplit.pictures.picture import Picture, View
 from configsplit.pictures.png import png
 from configsplit.pictures.svg import svg
+from configsplit.pictures.texts import dot, mermaid, model_explorer
 from configsplit.pictures.words import amount
 from configsplit.records.manifest import NAME
 from configsplit.verbs.priced import prices

@@ -108,12 +108,7 @@ def _as_now(name: str, names: list[str], has_host: bool, options: dict[str, Any]
 
 
 def checked(name: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
-    """Hold what was given by keyword against the record of the verb.
-
-    Raises:
-        OptionError: a word or number that the option cannot be.
-        TypeError: there is no such option; the nearest is named.
-    """
+    """Hold what was given by keyword against the record of the verb."""
     known = {option.keyword: option for option in _options(name)}
     for word, value in given.items():
         if word not in names and word != "custom_objects":

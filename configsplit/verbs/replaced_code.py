@@ -34,11 +34,7 @@ def replacements(lambdas: Mapping[str, str] | Sequence[str]) -> dict[str, Replac
 
 
 def matched(document: Document, given: Mapping[str, Replacement]) -> dict[str, Replacement]:
-    """The replacements by the titles of the layers that are meant: by their names, or by patterns of those.
-
-    Raises:
-        ConversionError: one matches no layer with code.
-    """
+    """The replacements by the titles of the layers that are meant: by their names, or by patterns of those."""
     matches: dict[str, Replacement] = {}
     known = list(_with_code(document))
     for wish, replacement in given.items():

@@ -12,6 +12,7 @@ from typing import Any
 
 from configsplit.dialects.schema import architectures, layers
 from configsplit.dialects.schema.cases import definitions, documents_of
+from configsplit.graph.walking import reached, values_in
 from configsplit.records.manifest import Manifest
 from configsplit.records.plugins import Declarations
 from configsplit.records.provenance import ProvenanceRecord
@@ -38,23 +39,15 @@ def schema(name: str) -> dict[str, Any]:
             if key.get("default", "") is None:
                 del key["default"]  # a key that may be left out says so by not being required
     top = document.__name__
-    reached = _reached(made, top)
+    needed = {*reached(_named_in(made[top]), lambda name: _named_in(made[name]))}
     frame = {"$schema": DRAFT, "$id": f"configsplit:{name}", **made[top], "title": title}
-    return frame | {"$defs": {key: made[key] for key in sorted(reached - {top})}}
+    return frame | {"$defs": {key: made[key] for key in sorted(needed - {top})}}
 
 
-def _reached(definitions: dict[str, Any], top: str) -> set[str]:
-    """The definitions that one of them needs, itself included."""
-    reached: set[str] = set()
-    todo: list[Any] = [definitions[top]]
-    while todo:
-        item = todo.pop()
-        name = item.get("$ref", "").removeprefix("#/$defs/") if isinstance(item, dict) else ""
-        if name and name not in reached:
-            reached.add(name)
-            todo.append(definitions[name])
-        todo += list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
-    return reached
+def _named_in(definition: Any) -> list[str]:
+    """The definitions that one of them names."""
+    references = (item.get("$ref") for item in values_in(definition) if isinstance(item, dict))
+    return [each.removeprefix("#/$defs/") for each in references if each]
 
 
 def text(name: str) -> str:

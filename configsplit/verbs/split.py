@@ -97,11 +97,7 @@ def split(
 
 
 def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
-    """References, as people write them.
-
-    Raises:
-        CutError: there is none, or it is one of the two ways of not cutting.
-    """
+    """References, as people write them."""
     given: list[object] = list(at) if isinstance(at, Iterable) and not isinstance(at, str) else [at]
     texts = []
     for each in given:
@@ -115,11 +111,7 @@ def _places(at: str | Cut | Iterable[str | Cut]) -> list[str]:
 
 
 def as_parts(document: Document, sliced: Sliced, dtype: str | None, tried: tuple[int, int] | None = None) -> Parts:
-    """What a verb gives: the parts, with narrower tensors handed over as ``dtype`` if there is one.
-
-    Raises:
-        CutError: the cast would lose bits, or the dialect has none.
-    """
+    """What a verb gives: the parts, with narrower tensors handed over as ``dtype`` if there is one."""
     whole, done, inference = sliced if dtype is None else _handed_over_as(dtype, document, sliced)
     found = (part.provenance for part in done.parts)
     origins = tuple(found if whole.is_original else (each.after(whole.provenance) for each in found))
@@ -175,11 +167,7 @@ class _Cutting:
 
 
 def _price(pricing: Pricing, boundaries: Sequence[Sequence[TensorRef]], choice: Choice) -> Cost | None:
-    """What tensors cost where there is a choice between boundaries and they are chosen by cost.
-
-    Raises:
-        ShapeError: the choice depends on a size that is open.
-    """
+    """What tensors cost where there is a choice between boundaries and they are chosen by cost."""
 
     if choice != "smallest":
         return None

@@ -132,7 +132,7 @@ def _architecture(file: Path, value: Any, text: str, release: str) -> Validation
     try:
         parsed = parse(text)
     except DocumentError as error:
-        if not any(_same_place(each.where, error.where) for each in violations):
+        if not any(each.where.startswith(error.where) or error.where.startswith(each.where) for each in violations):
             violations.append(_of_error(error))
     else:
         release = release or str(parsed.model.entry.get("keras_version") or "")
@@ -177,10 +177,6 @@ def _found_wrong(document: FrozenDict) -> tuple[str, list[Violation]]:
     except DocumentError:
         dialects = list(map(dialect_of, sorted(GENERATIONS)))
     return min(((each.name, list(_levels(each.name, document))) for each in dialects), key=lambda each: len(each[1]))
-
-
-def _same_place(one: str, other: str) -> bool:
-    return one.startswith(other) or other.startswith(one)
 
 
 def _without_graph(file: Path, document: FrozenDict, notes: tuple[str, ...], release: str) -> Validation:
@@ -259,11 +255,7 @@ def _validator(name: str, nested: bool) -> Any:
 
 @cache
 def published(name: str) -> dict[str, Any]:
-    """A published schema, by name.
-
-    Raises:
-        StoreError: none is published under that name.
-    """
+    """A published schema, by name."""
     file = resources.files("configsplit.schemas").joinpath(f"{name}.schema.json")
     if not file.is_file():
         raise StoreError(f"no schema is published for a {name}", code="schema-missing", hint="reinstall configsplit")
@@ -283,11 +275,7 @@ def _of_error(error: ConfigSplitError) -> Violation:
 
 
 def _recipe(file: Path) -> Any:
-    """The content of a recipe in YAML; None where the file is none: YAML of an object with the key that only recipes have.
-
-    Raises:
-        DocumentError: it is a recipe by that key, but not to be read.
-    """
+    """The content of a recipe in YAML; None where the file is none: YAML of an object with the key that only recipes have."""
     try:
         with Files() as files:
             opened = Opened(file, files)

@@ -110,22 +110,14 @@ def verify(
 
 
 def _stamps(folder: Path, manifest: Manifest, original: Path, weights: Path | None) -> dict[Path, Stamp]:
-    """The files that are verified, as they are before the first of them is read. Each is opened several times, by name.
-
-    Raises:
-        StoreError: a part is a link, a pipe or a device.
-    """
+    """The files that are verified, as they are before the first of them is read. Each is opened several times, by name."""
     names = [name for part in manifest.parts for name in (part.file, part.weights) if name]
     own = {folder / name: stamp(folder / name, follow=False) for name in names}
     return {**own, **{path: stamp(path) for path in (original, weights) if path is not None}}
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder of parts.
-
-    Raises:
-        StoreError: there is none.
-    """
+    """The manifest of a folder of parts."""
     place = folder / NAME
     try:
         text = read_plain(place, MAX_TEXT).decode("utf-8")

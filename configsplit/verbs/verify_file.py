@@ -75,7 +75,8 @@ def verify_file(path: str | Path, *, source: str | Path | None = None, custom_ob
         raise
     _check_digests(path, apart, told, places)
     if told.verb == "convert":
-        return _converted(path, told, places, custom_objects)
+        proof = verify_conversion(path, told, places, custom_objects)
+        return Checked(told, len(told.layers), proof.weights, proof.bytes)
     with ExitStack() as stack:
         (model, weights), *others = places
         taken, *named = (source.taken for source in told.sources)
@@ -104,32 +105,15 @@ def _places(folder: Path, told: ProvenanceRecord, given: str | Path | None) -> I
 
 
 def _alone(path: Path, apart: Path | None, told: ProvenanceRecord) -> str:
-    """What holds of a file without its sources, in words.
-
-    Raises:
-        VerificationError: it is not the file of the record, or not what that accounts for.
-    """
+    """What holds of a file without its sources, in words."""
     _check_digests(path, apart, told, ())
     weights = account(path, apart, told)
     counted = f" and {weights} weights" if told.weights is not None else ""
     return f"the file is that of the record, which accounts for all of its {len(told.layers)} layers{counted}"
 
 
-def _converted(
-    path: Path, told: ProvenanceRecord, places: Sequence[tuple[Path, Path | None]], custom_objects: Sequence[str | Path]
-) -> Checked:
-    """Convert the source once more as the record says, and hold the file against that."""
-
-    proof = verify_conversion(path, told, places, custom_objects=custom_objects)
-    return Checked(told, len(told.layers), proof.weights, proof.bytes)
-
-
 def read_record(path: Path) -> ProvenanceRecord:
-    """The record beside a file.
-
-    Raises:
-        StoreError: there is none.
-    """
+    """The record beside a file."""
     place = path.with_name(path.name + SUFFIX)
     try:
         return from_text(place.read_text("utf-8"), str(place))
@@ -162,9 +146,8 @@ def _check_digests(path: Path, apart: Path | None, told: ProvenanceRecord, place
 def verify_conversion(
     path: Path,
     told: ProvenanceRecord,
-    places: Sequence[tuple[Path, Path | None]],
-    *,
-    custom_objects: Sequence[str | Path] = (),
+    places: Sequence[Place],
+    custom_objects: Sequence[str | Path],
 ) -> ConversionProof:
     """Hold a converted file against its source: its graph is what the rules of conversion give, each weight is what the
     record says (a copy, or laid out anew by its recipe), and no layer lacks weights but those that the record names.

@@ -55,11 +55,7 @@ class OldWeights:
         return Layout(path, tuple(map(Slot, places, copies(len(places)))), stored.places)
 
     def sources(self, layout: Layout) -> list[str]:
-        """The datasets of a layer in the order that its recipes count by.
-
-        Raises:
-            WeightsError: the archive lacks one.
-        """
+        """The datasets of a layer in the order that its recipes count by."""
         if self._legacy:
             return list(self.datasets[layout.origin])
         group = self.weights.groups[layout.origin]
@@ -117,11 +113,7 @@ class OldWeights:
             return None
 
     def _by_order(self, path: LayerPath, layer: Layer, model: Model, names: Sequence[str]) -> dict[LayerPath, Sequence[str]]:
-        """Trainable weights first, which is how every release before TF 1.14 saved them whatever was frozen.
-
-        Raises:
-            WeightsError: it is not known how many weights a layer inside has, or the shapes are others.
-        """
+        """Trainable weights first, which is how every release before TF 1.14 saved them whatever was frozen."""
         inference = known_inside(self.document.infer(), path) if layer.model is not None else None
         if inference is None:
             inference = trace(model, self.document.facts, dialect=self.document.dialect)
@@ -209,10 +201,8 @@ class NewWeights:
         return [weight for weights in self.laid.values() for weight in weights]
 
     def placed(self, relaying: Relaying) -> Placed:
-        """As a writer takes them: every layer's group, and in it each weight from its origin.
-
-        Raises:
-            WeightsError: a weight is not of the shape that its recipe is for.
+        """As a writer takes them: every layer's group, and in it each weight from its origin. Raises WeightsError if a weight
+        is not of the shape that its recipe is for.
         """
         items: list[Item] = []
         for path, group in self.targets.items():

@@ -60,17 +60,8 @@ def told_by_weights(document: Document, said: Sequence[Told] = (), *, everywhere
 
 
 def known_with_weights(document: Document, sizes: Mapping[TensorRef, TensorSpec] = NOTHING) -> Inference:
-    """What is known of a model's tensors, with what its weights tell of those behind undeclared classes; to be shown.
-
-    Args:
-        document: the model.
-        sizes: shapes of its inputs.
-
-    Returns:
-        As `Document.infer` does.
-
-    Raises:
-        ShapeError: the sizes do not fit the model.
+    """What is known of a model's tensors (as `Document.infer` has it), with what its weights tell of those behind undeclared
+    classes; to be shown.
     """
     told = told_by_weights(document)
     if not told:

@@ -141,11 +141,7 @@ def trained_first(declared: Sequence[WeightSpec] | None) -> list[WeightSpec]:
 def in_order(
     model: Model, inference: Inference, layouts: Mapping[LayerPath, Layout], facts: Mapping[str, LayerFacts]
 ) -> dict[LayerPath, Layout]:
-    """The weights of a model of Keras 3, of each layer in the order in which it lists them, and not as an archive keeps them.
-
-    Raises:
-        WeightsError: it is not certain in which order.
-    """
+    """The weights of a model of Keras 3, of each layer in the order in which it lists them, not as an archive keeps them."""
     layers, ordered = dict(walk(model, held_by("keras3"))), dict[LayerPath, Layout]()
     for path, layout in layouts.items():
         if not layout.slots:

@@ -13,10 +13,8 @@ from configsplit.models.wrapped import held_by
 
 
 def as_format(document: Document, file: Arrays, wanted: FileFormat) -> Arrays:
-    """The weights of a document as a format can hold them: as they are, or turned.
-
-    Raises:
-        WeightsError: nobody can say where one goes.
+    """The weights of a document as a format can hold them: as they are, or turned. Raises WeightsError if nobody can say where
+    one goes.
     """
     if file.layout.kind in HOLDS[wanted] or document.dialect != "keras3":
         if wanted == "h5" and document.kind != "h5":
@@ -51,11 +49,7 @@ def as_layout(document: Document, file: Arrays, like: Arrays) -> Arrays:
 
 
 def check_assets(document: Document, source: Source, wanted: FileFormat) -> None:
-    """Vocabularies stand beside the weights in an archive; an ``.h5`` file has no place for them, and Keras loses them there.
-
-    Raises:
-        StoreError: they cannot go along, or are not in the source.
-    """
+    """Vocabularies stand beside the weights in an archive; an ``.h5`` file has no place for them: Keras loses them there."""
     if document.dialect != "keras3" or source.weights is None or source.weights.layout.kind in HOLDS[wanted]:
         return
     if wanted == "h5" and source.assets:

@@ -12,11 +12,7 @@ from configsplit.weights.parts import Weights
 
 
 def legacy_piece_names(layer: Layer, provenance: Provenance, wrapper: LayerPath, weights: Weights) -> list[str]:
-    """The names that the weights of a piece have in the file of the whole, in the order in which the piece is loaded.
-
-    Raises:
-        WeightsError: it is not certain in which order.
-    """
+    """The names that the weights of a piece have in the file of the whole, in the order in which the piece is loaded."""
     piece, whole = weights.inside(layer), weights.inside(weights.layers[wrapper])
     if piece is None or whole is None:
         return []

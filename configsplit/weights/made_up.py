@@ -35,11 +35,7 @@ def groups_by_order(model: Model, file: Arrays, inside: HeldBy) -> Names:
 
 
 def owners(layer: Layer, names: Sequence[str], dialect: str, inside: HeldBy) -> dict[LayerPath, tuple[str, ...]]:
-    """As `inner_weights`, also where a file has other made-up names.
-
-    Raises:
-        WeightsError: as `inner_weights` does.
-    """
+    """As `inner_weights`, also where a file has other made-up names. Raises WeightsError as `inner_weights` does."""
     back = {its: mine for mine, its in inner_pairs(layer, names, dialect, inside).items()}
     ours = {"/".join(back.get(step, step) for step in name.split("/")): name for name in names}
     owned = inner_weights(layer, names if len(ours) < len(names) else list(ours), inside)
@@ -69,14 +65,9 @@ def _others(pairs: Names | None) -> Names:
 
 
 def paired(layers: Iterable[Layer], names: Sequence[str]) -> Names | None:
-    """The name in a file of each layer, where the two differ in numbers that Keras made up and in nothing else.
-
-    Args:
-        layers: those that have weights, in the order in which Keras loads them.
-        names: those that the file has weights of, in its own order.
-
-    Returns:
-        The pairs; None where there is another reading: other layers, or numbers that tell another order.
+    """The name in a file of each layer, where the two differ in numbers that Keras made up and in nothing else. Layers come in
+    the order in which Keras loads them, names in that of the file. None where there is another reading: other layers, or
+    numbers that tell another order.
     """
     every = list(layers)
     named = [at for at, layer in enumerate(every) if not is_nameless(layer)]

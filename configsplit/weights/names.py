@@ -14,11 +14,7 @@ from configsplit.weights.turned import LayerWeight, weights_by_layer
 
 
 def stable_names(document: Document, file: Arrays) -> dict[str, str]:
-    """The name of every weight, and the dataset that holds it, layer by layer in the order of ``layer.weights``.
-
-    Raises:
-        WeightsError: by its name nobody could say which weight one is, once it is read in.
-    """
+    """The name of every weight, and the dataset that holds it, layer by layer in the order of ``layer.weights``."""
     named = dict(_named(document, file))
     layers = {path: list(names) for path, names in named.items()}
     pairs = {name: dataset for names in named.values() for name, dataset in names.items()}

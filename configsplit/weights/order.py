@@ -84,9 +84,6 @@ def piece_order(
         origins: path in the piece -> path in the whole, of every layer that has weights.
         names: the weights of each layer of the whole; ``file`` those of the whole in the order of the file.
         reach: what layers hold.
-
-    Raises:
-        WeightsError: it is not certain in which order they are loaded.
     """
     paths = [path for path, _ in walk(piece, reach) if names.get(origins.get(path, ()))]
     rank = {path: number for number, (path, _) in enumerate(walk(whole, reach))}

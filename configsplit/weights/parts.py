@@ -79,11 +79,7 @@ def _place(dataset: str) -> tuple[tuple[int, int | str], ...]:
 
 
 def weights_in(model: Model, file: Arrays) -> Weights:
-    """The weights of a document in its file.
-
-    Raises:
-        WeightsError: the file holds weights that no layer claims, or a name in it contradicts the document.
-    """
+    """The weights of a document in its file."""
     model, reach = as_rebuilt(model, file), rebuilt_inside(model.dialect)
     groups = addresses(model, file.layout, lambda _, group: file.has_datasets(group), reach)
     layers, matched = dict(walk(model, reach)), dict[str, str]()
@@ -168,11 +164,7 @@ def rebuilt_inside(dialect: str) -> HeldBy:
 
 
 def as_rebuilt(model: Model, file: Arrays) -> Model:
-    """The model with its layers in the order by which Keras addresses their weights when it loads the file.
-
-    Raises:
-        WeightsError: the document has another order, and a file of this layout is read by position.
-    """
+    """The model with its layers in the order by which Keras addresses their weights when it loads the file."""
     if model.dialect == "keras3" and file.layout.kind != "legacy":
         return reordered(model)
     if model.dialect == "keras1":  # it keeps the order that is written
@@ -215,11 +207,7 @@ def _likeness(layer: Layer) -> str:
 
 
 def _check_names(file: Arrays, groups: Mapping[LayerPath, str], layers: Mapping[LayerPath, Layer]) -> dict[str, str]:
-    """Keras 3.6 and later write the layer's name beside its weights; those of layers that have another made-up one.
-
-    Raises:
-        WeightsError: a name is that of another layer.
-    """
+    """Keras 3.6 and later write the layer's name beside its weights; those of layers that have another made-up one."""
     own: dict[LayerPath, str] = {}
     for path, group in groups.items():
         if group in file.groups and layers[path].model is None and (name := file.vars_name(group)) is not None:

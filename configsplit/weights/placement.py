@@ -61,10 +61,8 @@ class Gathering:
     is_part: bool = False
 
     def placed(self) -> Placed:
-        """What the file is made of, in the layout of the first source.
-
-        Raises:
-            WeightsError: a weight cannot be placed for certain.
+        """What the file is made of, in the layout of the first source. Raises WeightsError if a weight cannot be placed for
+        certain.
         """
         if self.first.file.layout.kind == "legacy":
             return Placed(layers=self.legacy(), like=self.first.file)
@@ -198,11 +196,7 @@ class Gathering:
         return tuple(pairs[weight.path][weight.number] for weight in order)
 
     def _kinds(self, path: LayerPath, layer: Layer, count: int) -> list[bool]:
-        """Whether each weight of a layer is trainable by kind.
-
-        Raises:
-            WeightsError: nobody can say, or the order depends on how the layer is made inside.
-        """
+        """Whether each weight of a layer is trainable by kind."""
         inference = None if self.inference is None else known_inside(self.inference, path[:-1])
         inference = inference or self._wrapped(path[:-1])
         declared = None if inference is None else weights_of(inference, layer)
@@ -234,11 +228,7 @@ class Gathering:
 
 
 def check_frozen(gathering: Gathering) -> None:
-    """A legacy file lists the weights of a composed layer otherwise when it is frozen: refuse where nobody knows how.
-
-    Raises:
-        WeightsError: a layer of unknown make changed its flag.
-    """
+    """A legacy file lists the weights of a composed layer otherwise when it is frozen: refuse where nobody knows how."""
     for layer in gathering.model.layers:
         source = gathering.origin((layer.name,))
         if source is None or layer.model is not None:
@@ -260,11 +250,7 @@ def check_frozen(gathering: Gathering) -> None:
 
 
 def check_copies(gathering: Gathering, copies: Sequence[tuple[LayerPath, Origin]]) -> None:
-    """Hold every copy of a layer against the one that is taken.
-
-    Raises:
-        WeightsError: they differ.
-    """
+    """Hold every copy of a layer against the one that is taken."""
     for path, origin in copies:
         taken, copy = gathering.origin(path), gathering.sources[origin.source]
         if taken is None or copy is None or taken[1] == origin:

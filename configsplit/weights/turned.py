@@ -35,10 +35,8 @@ class LayerWeight(NamedTuple):
 
 
 def turned(document: Document, file: Arrays) -> Turned:
-    """The weights of a model of Keras 3 in the layout that its file does not have.
-
-    Raises:
-        WeightsError: nobody can say where one goes.
+    """The weights of a model of Keras 3 in the layout that its file does not have. Raises WeightsError if nobody can say where
+    one goes.
     """
     legacy = file.layout.kind == "legacy"
     return Turned(file, V3 if legacy else LEGACY, dict(_archived(document, file) if legacy else _listed(document, file)))
@@ -90,11 +88,7 @@ def _kind(path: LayerPath, weight: LayerWeight) -> bool:
 
 
 def weights_by_layer(document: Document, file: Arrays) -> dict[LayerPath, list[LayerWeight]]:
-    """The weights of every layer that has some, in the order of ``layer.weights``.
-
-    Raises:
-        WeightsError: it is not certain in which order a layer lists them, or where an archive keeps them.
-    """
+    """The weights of every layer that has some, in the order of ``layer.weights``."""
     old = OldWeights(document, file)
     layers = old.weights.layers
     return {path: _of(document, old, path, layers[path], names) for path, names in old.datasets.items() if names}

@@ -297,7 +297,7 @@ def test_a_conversion_does_as_its_step_says(tmp_path: Path) -> None:
     assert zoos.ledger(out)["lambdas.h5"]["error"]["code"] == "convert-lambda"
 
 
-def test_how_far_to_verify(tmp_path: Path) -> None:
+def test_how_far_to_verify(near_jobs: None, near_worker: None, tmp_path: Path) -> None:
     """By override: numeric runs original and parts in Keras, and what it found stands in the ledger without its times."""
     zoo, out = three(tmp_path), tmp_path / "out"
     levels = [{"models": "*.h5", "verify": "none"}, {"models": "*.keras", "verify": "numeric"}]

@@ -97,7 +97,7 @@ def test_what_failed_for_want_of_a_worker_is_tried_again_on_resume_and_what_is_b
 
 def job(zoo: Path, out: Path, **changes: Any) -> dict[str, Any]:
     from configsplit.batches.find_models import find
-    from configsplit.batches.planning import items
+    from configsplit.batches.jobs import items
     from configsplit.batches.read_recipe import checked
 
     recipe = checked(zoos.PARTS | changes)

@@ -143,6 +143,7 @@ WRONG = {
 }
 
 
+@pytest.mark.in_turn("dialect")
 @pytest.mark.parametrize("dialect", ["keras2", "keras3"])
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize("verb", SETTLED)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.made import cut_and_run, fill, inputs_for
+from support.thinned import thinned
 
 import configsplit
 from configsplit.errors import CutError
@@ -137,7 +138,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", thinned(KINDS, 6), ids=lambda kind: kind.name)
 def test_a_mask_is_not_lost(kind: Masked, tmp_path: Path) -> None:
     K.backend.clear_session()
     model = kind.make()

@@ -268,7 +268,7 @@ KINDS = [
 CASES = [(works, kind) for kind in KINDS for works in (K3, K2) if kind.only in ("", works.name)]
 
 
-@pytest.mark.parametrize(("works", "kind"), thinned(CASES, 20), ids=lambda value: getattr(value, "name", ""))
+@pytest.mark.parametrize(("works", "kind"), thinned(CASES, 10), ids=lambda value: getattr(value, "name", ""))
 def test_the_parts_compute_what_the_whole_computes(works: Any, kind: Kind, tmp_path: Path) -> None:
     works.module.backend.clear_session()
     model = fill(kind.make(works.module, CLASSES[works.name]))

@@ -179,7 +179,7 @@ KINDS = [
 MATRIX = [(kind, *file) for kind in KINDS for file in (("keras", "keras"), ("tf_keras", "h5"))]
 
 
-@pytest.mark.parametrize(("kind", "name", "suffix"), thinned(MATRIX, 10), ids=lambda item: getattr(item, "name", item))
+@pytest.mark.parametrize(("kind", "name", "suffix"), thinned(MATRIX, 6), ids=lambda item: getattr(item, "name", item))
 def test_a_model_in_a_wrapper_is_cut(kind: Wrapped, name: str, suffix: str, tmp_path: Path) -> None:
     check(kind, framework(name), suffix, tmp_path)
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from configsplit import catalog
-from configsplit.catalog import CLASSES, OUTSIDE, is_dtype, is_pure_function, known_places
+from configsplit.catalog import functions
+from configsplit.catalog.classes import CLASSES, OUTSIDE, known_places
+from configsplit.catalog.functions import is_dtype, is_pure_function
 from configsplit.inference import BUILT_IN
 from configsplit.runtime.frameworks import framework
 from configsplit.runtime.resolving import _at, _class
@@ -102,11 +103,11 @@ def test_every_layer_class_that_is_declared_is_known_or_refused() -> None:
 
 def test_activations_are_functions_of_a_framework(works: Any) -> None:
     exported = {name for name in dir(works.module.activations) if inspect.isfunction(getattr(works.module.activations, name))}
-    assert exported - {"get", "serialize", "deserialize"} <= catalog.ACTIVATIONS
+    assert exported - {"get", "serialize", "deserialize"} <= functions.ACTIVATIONS
     for kind, known in (
-        ("initializers", catalog.INITIALIZERS),
-        ("regularizers", catalog.REGULARIZERS),
-        ("constraints", catalog.CONSTRAINTS),
+        ("initializers", functions.INITIALIZERS),
+        ("regularizers", functions.REGULARIZERS),
+        ("constraints", functions.CONSTRAINTS),
     ):
         holder = getattr(works.module, kind)
         names = {name for name in dir(holder) if not name.startswith("_") and isinstance(getattr(holder, name), type)}

@@ -14,8 +14,7 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from configsplit.catalog import is_pure_function, is_pure_node
-from configsplit.catalog.functions import OPERATION_PLACES
+from configsplit.catalog.functions import OPERATION_PLACES, is_pure_function, is_pure_node
 from configsplit.catalog.operations.arguments import parameters
 from configsplit.catalog.operations.layers import snake
 from configsplit.catalog.operations.operation_table import KERAS

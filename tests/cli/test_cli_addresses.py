@@ -223,7 +223,7 @@ def test_nobody_answers(web: str) -> None:
 
 
 def test_there_is_no_room(web: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("configsplit.batches.ranges.room_in", lambda _: 100)
+    monkeypatch.setattr("configsplit.batches.fetching.room_in", lambda _: 100)
     run("split", f"{web}/file/residual.keras", "--at", CUT, "--out", "parts").failed("disk-full")
     assert not any(each.startswith("GET") for each in Server.asked)
 

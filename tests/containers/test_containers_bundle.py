@@ -19,7 +19,7 @@ import configsplit
 from configsplit.batches.find_models import find
 from configsplit.batches.recipe import Models
 from configsplit.containers.bundle.crc32c import crc32c
-from configsplit.containers.bundle.snappy import unpack
+from configsplit.containers.bundle.table import unpack
 from configsplit.containers.bundle.wire import Damaged
 from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError

@@ -14,7 +14,7 @@ from support.bundle_files import Draft, block, message, number, table
 from support.limits import limited
 
 import configsplit
-from configsplit.containers.bundle.slices import slice_key
+from configsplit.containers.bundle.tensors import slice_key
 from configsplit.containers.source import open_source
 from configsplit.errors import ConfigSplitError
 from configsplit.telling import listening

@@ -112,6 +112,7 @@ def run(model: Any, dtype: str) -> Any:
 
 
 @pytest.mark.in_turn("traces")
+@pytest.mark.in_turn("traces")
 @pytest.mark.parametrize("traces", [True, False])
 @pytest.mark.parametrize("name", CASES)
 def test_parts_and_conversion_look_up_the_same(name: str, traces: bool, tmp_path: Path) -> None:
@@ -241,6 +242,7 @@ def test_a_vocabulary_that_old_releases_do_not_even_mention_is_not_lost_silently
 
 
 @pytest.mark.in_turn("suffix")
+@pytest.mark.in_turn("suffix")
 @pytest.mark.parametrize("suffix", [".h5", ".keras"])
 @pytest.mark.parametrize("name", [name for name in CASES if name.startswith("weigh")])
 def test_weights_of_words_go_along_from_files_of_keras_2(name: str, suffix: str, tmp_path: Path) -> None:
@@ -267,6 +269,7 @@ def weighed(kind: str, *, given: bool) -> Any:
     return keras.Model(x, keras.layers.Rescaling(2.0, name="twice")(y), name="model")
 
 
+@pytest.mark.in_turn("given")
 @pytest.mark.parametrize("given", [True, False])
 @pytest.mark.parametrize("kind", ["StringLookup", "TextVectorization"])
 def test_weights_of_words_go_along_from_files_of_keras_3(kind: str, given: bool, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def written(model: Any, folder: Path, kind: str = "keras") -> Path:
     return folder / "old.h5"
 
 
-@pytest.mark.parametrize("name", thinned(made.MADE, 12))
+@pytest.mark.parametrize("name", thinned(made.MADE, 7))
 def test_the_same_numbers(name: str, tmp_path: Path) -> None:
     path = written(made.filled(made.MADE[name]()), tmp_path)
     model = keras.models.load_model(tmp_path / "new.keras", compile=False)
@@ -39,7 +39,7 @@ def test_the_same_numbers(name: str, tmp_path: Path) -> None:
     assert verify_file(path).weights == len(made.in_keras2(path).weights)
 
 
-@pytest.mark.parametrize("name", thinned([name for name in made.MADE if name not in NOT_IN_H5], 6))
+@pytest.mark.parametrize("name", thinned([name for name in made.MADE if name not in NOT_IN_H5], 3))
 def test_from_h5_files_of_keras_3(name: str, tmp_path: Path) -> None:
     model = made.filled(made.MADE[name]())
     path, given = written(model, tmp_path, "h5"), made.drawn(model)

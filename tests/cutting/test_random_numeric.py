@@ -93,7 +93,7 @@ QUIET = {"deadline": None, "derandomize": True, "phases": [Phase.generate], "sup
 
 
 @pytest.mark.parametrize(("dialect", "suffix", "custom"), in_turn([(*kind, False), (*kind, True)] for kind in FILES))
-@settings(max_examples=3, **QUIET)
+@settings(max_examples=2, **QUIET)
 @given(data=st.data())
 def test_random_models_cut_anywhere_compute_the_same_bits(dialect: str, suffix: str, custom: bool, data: st.DataObject) -> None:
     """With classes that nobody has declared, and without."""

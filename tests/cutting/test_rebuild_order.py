@@ -72,6 +72,7 @@ def keras(request: pytest.FixtureRequest) -> Any:
     return importlib.import_module(request.param)
 
 
+@pytest.mark.in_turn("keras")
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_order_is_that_of_keras(keras: Any, seed: int) -> None:
     mixed = with_sorted_keywords(shuffled(json.loads(grown(keras.__name__, seed)), seed))

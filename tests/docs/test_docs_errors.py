@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from support.error_pages import DATA, told, written
@@ -27,10 +27,10 @@ NOT_CODES = {
 }
 
 
-def trees() -> Iterator[tuple[Path, ast.Module]]:
-    for folder in ("configsplit", "custom_objects"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path, ast.parse(path.read_text("utf-8"), str(path))
+@cache
+def trees() -> list[tuple[Path, ast.Module]]:
+    paths = [path for folder in ("configsplit", "custom_objects") for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [(path, ast.parse(path.read_text("utf-8"), str(path))) for path in paths]
 
 
 def raised() -> dict[str, str]:

@@ -52,6 +52,7 @@ def test_there_is_an_example(name: str) -> None:
     assert "\nExample:\n" in (inspect.getdoc(EVERY[name]) or "")
 
 
+@pytest.mark.usefixtures("near_worker")
 @pytest.mark.parametrize("name", sorted(EVERY.keys() - ELSEWHERE))
 def test_the_example_does_what_it_says(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: Any) -> None:
     for file, source in {"model.keras": "keras-3.15.1/residual.keras", "old.h5": "keras-2.3.1/residual.h5"}.items():

@@ -50,6 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.usefixtures("near_worker")
 def test_what_is_shown_is_what_happens(folder: Path) -> None:
     assert commands(), "nothing found: the collection itself is broken"
     for command, shown in commands():

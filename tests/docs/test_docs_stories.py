@@ -12,6 +12,7 @@ def test_there_are_the_twelve_jobs() -> None:
     assert len([page for page in PAGES if page.stem != "index"]) == 12
 
 
+@pytest.mark.usefixtures("near_worker")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_a_page_is_what_happens(page: Path, tmp_path: Path) -> None:
     """Its commands print what is shown, its Python runs, its pictures are those that its commands draw."""

@@ -354,7 +354,8 @@ def test_the_example_in_the_docstring(world: Any, tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     lines = doctest.DocTestParser().get_examples(inspect.getdoc(configsplit.expand) or "")
     known: dict[str, Any] = {"configsplit": configsplit}
-    for line in lines:
-        exec(line.source, known)
+    with in_this_process():
+        for line in lines:
+            exec(line.source, known)
     assert known["file"] == Path("net.json")
     assert json.loads((tmp_path / "net.json").read_text("utf-8"))["class_name"] == "Functional"

@@ -11,11 +11,10 @@ from drawn_models import blocks, chain, conv, dense, functional, image, layer, l
 
 import configsplit
 from configsplit.catalog.facts import LayerFacts
-from configsplit.catalog.families import family
-from configsplit.catalog.table import class_facts
+from configsplit.catalog.table import class_facts, family
 from configsplit.errors import ConfigSplitError
-from configsplit.pictures.beside import MIDDLE
 from configsplit.pictures.folding import folded
+from configsplit.pictures.layout import MIDDLE
 from configsplit.pictures.of_model import MOST_BOXES, views_of
 from configsplit.pictures.picture import Box, View
 from configsplit.pictures.svg import _named, closed

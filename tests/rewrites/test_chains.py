@@ -239,7 +239,7 @@ def test_a_layer_given_in_memory_is_the_same_as_in_a_file(source: Path, tmp_path
     assert configsplit.verify(parts).proof.layers == 12
 
 
-def test_a_live_layer_goes_into_a_file(tmp_path: Path) -> None:
+def test_a_live_layer_goes_into_a_file(near_worker: None, tmp_path: Path) -> None:
     import keras
 
     noise = keras.layers.GaussianNoise(0.5, name="noise")

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from configsplit.containers import given_arrays as reading
-from configsplit.containers.given_arrays import read_arrays
+from configsplit.containers import npz as reading
+from configsplit.containers.npz import read_arrays
 from configsplit.errors import StoreError, VerificationError
 from configsplit.runtime.feeding import Feed, choices, given_inputs, read_ranges
 from configsplit.runtime.input_uses import Reach

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-from configsplit.catalog import ACTIVATIONS, CONSTRAINTS, INITIALIZERS, REGULARIZERS
+from configsplit.catalog.functions import ACTIVATIONS, CONSTRAINTS, INITIALIZERS, REGULARIZERS
 from configsplit.errors import ConfigSplitError
 from configsplit.graph.model import walk
 from configsplit.models.document import load

@@ -41,17 +41,8 @@ def nowhere(entry: FrozenDict) -> FrozenDict:
 
 
 def written(entry: FrozenDict, wrapped: Wrapped = nowhere) -> FrozenDict:
-    """The entry of a layer, without its calls; layers in its config are written so, too.
-
-    Args:
-        entry: of Keras 3, with the module of its class.
-        wrapped: writes a model that the layer wraps.
-
-    Returns:
-        ``class_name`` and ``config``.
-
-    Raises:
-        Stop: the class is not in Keras 2, or a setting has no equal there.
+    """``class_name`` and ``config`` of an entry of Keras 3, and of layers in its config; ``wrapped`` writes a model that the
+    layer wraps.
     """
     class_name, config = str(entry["class_name"]), entry.get("config")
     if not isinstance(config, FrozenDict):

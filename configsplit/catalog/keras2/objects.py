@@ -9,6 +9,7 @@ from configsplit.catalog.constructors import is_neutral, names_of
 from configsplit.catalog.keras3.objects import KINDS, SAME, hard_sigmoid, is_of_user
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.graph.json import FrozenDict
+from configsplit.graph.walking import values_in
 
 _PLAIN_POLICIES = ("DTypePolicy", "FloatDTypePolicy", "Policy")
 
@@ -18,11 +19,7 @@ _ACTIVATION = "put a layer that computes the same behind it, with the activation
 
 
 def trained(key: str, value: Any) -> Any:
-    """The value of a key such as ``kernel_initializer`` or ``bias_constraint``, for Keras 2.
-
-    Raises:
-        Stop: Keras 2 has nothing of that name, or not with these settings.
-    """
+    """The value of a key such as ``kernel_initializer`` or ``bias_constraint``, for Keras 2."""
     kind = key.rpartition("_")[2]
     if value is None or (isinstance(value, str) and value in names_of(f"{kind}s", "keras2")):
         return value
@@ -43,11 +40,7 @@ def trained(key: str, value: Any) -> Any:
 
 
 def activation(value: Any, dtype: Any) -> Any:
-    """An activation for Keras 2 that computes the same numbers; ``dtype`` is the policy of the layer around it, by name.
-
-    Raises:
-        Stop: Keras 2 has no such function, or computes another under that name.
-    """
+    """An activation for Keras 2 that computes the same numbers; ``dtype`` is the policy of the layer around it, by name."""
     if value in ("silu", "swish"):
         return "swish"  # by which every release knows it
     if value is None or (isinstance(value, str) and value in SAME and value in names_of("activations", "keras2")):
@@ -62,10 +55,8 @@ def activation(value: Any, dtype: Any) -> Any:
 
 
 def policy(value: Any) -> Any:
-    """The dtype policy of a layer, as TF 2.4 and later read it.
-
-    Raises:
-        Stop: it is one of quantized numbers, or one that the user made.
+    """The dtype policy of a layer, as TF 2.4 and later read it. Raises Stop if it is one of quantized numbers, or one that the
+    user made.
     """
     name = policy_name(value)
     return entry_of("Policy", {"name": name}) if name.startswith("mixed_") else name
@@ -91,12 +82,9 @@ def entry_of(class_name: str, config: Mapping[str, Any]) -> FrozenDict:
 
 def check_plain(key: str, value: Any) -> None:
     """Raises Stop where a value holds an object that nothing of Keras 2 can be told for."""
-    todo = [value]
-    while todo:
-        item = todo.pop()
+    for item in values_in(value):
         if isinstance(item, FrozenDict) and item:
             raise Stop("convert-object", f"its {key} is an object of Keras 3: {item.get('class_name', item)!r}", _BY_NAME)
-        todo += item if isinstance(item, tuple) else ()
 
 
 def _of_user(value: FrozenDict) -> Any:

@@ -40,6 +40,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "ReLU": {"theta": "threshold"},
     "CategoryEncoding": {"max_tokens": "num_tokens"},
     "Discretization": {"bins": "bin_boundaries"},
+    "IntegerLookup": {"max_values": "max_tokens", "mask_value": "mask_token", "oov_value": "oov_token"},
 }
 """Class -> its keys in Keras 2 -> those in Keras 3."""
 
@@ -160,11 +161,7 @@ def class_of(class_name: str) -> str:
 
 
 def converted(class_name: str, config: FrozenDict) -> FrozenDict:
-    """The config of a built-in layer for Keras 3; layers inside it have been converted before.
-
-    Raises:
-        Stop: the class is not in Keras 3, or a setting has no equal there.
-    """
+    """The config of a built-in layer for Keras 3; layers inside it have been converted before."""
     new = class_of(class_name)
     if new not in KEYS:
         reason = _WHY_NOT.get(class_name, f"Keras 3 has no {class_name}")
@@ -182,11 +179,9 @@ def converted(class_name: str, config: FrozenDict) -> FrozenDict:
 
 
 def of_subclass(config: FrozenDict) -> tuple[FrozenDict, tuple[str, ...]]:
-    """The config of a class of the user's own, for Keras 3. One that has all settings of a class of Keras 2 hands them on to
-    that: they become what it takes in Keras 3, and the rest stays. Where a setting has no equal, all stays: its own affair.
-
-    Returns:
-        The config, and what was taken for granted where something in it is other than it was.
+    """The config of a class of the user's own, for Keras 3, and what was taken for granted. One that has all settings of a
+    class of Keras 2 hands them on to that: they become what it takes in Keras 3, and the rest stays. Where a setting has no
+    equal, all stays: its own affair.
     """
     for base in bases_of(config, "keras2")[:1]:
         taken = constructor(base, "keras2")

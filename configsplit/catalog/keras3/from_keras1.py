@@ -62,11 +62,7 @@ def knows(class_name: str) -> bool:
 
 
 def layer(class_name: str, config: FrozenDict, shapes: Sequence[Shape], backend: str) -> tuple[str, FrozenDict, Recipes | None]:
-    """Class and config as Keras 2 has them, and the recipes for its weights.
-
-    Raises:
-        Stop: there is no such thing in Keras 2.
-    """
+    """Class and config as Keras 2 has them, and the recipes for its weights."""
     new = _CLASSES.get(class_name, class_name)
     made = _config(class_name, config)
     if made.get("padding") == "full":

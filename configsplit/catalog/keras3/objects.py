@@ -70,11 +70,7 @@ _KERAS1_CONSTRAINTS = {"m": "max_value", "low": "min_value", "high": "max_value"
 
 
 def trained(key: str, value: Any) -> Any:
-    """The value of a key such as ``kernel_initializer`` or ``bias_constraint``, for Keras 3.
-
-    Raises:
-        Stop: Keras 3 has nothing of that name, or not with these settings.
-    """
+    """The value of a key such as ``kernel_initializer`` or ``bias_constraint``, for Keras 3."""
     if value is None:
         return None
     kind = key.rpartition("_")[2]
@@ -166,11 +162,7 @@ _RENAMED = {"softmax_v2": "softmax", "leaky_relu": "leaky_relu", "identity": "li
 
 
 def activation(value: Any, dtype: Any = "float32") -> Any:
-    """An activation for Keras 3 that computes the old numbers; ``dtype`` is the policy of the layer around it.
-
-    Raises:
-        Stop: it is an object that cannot be told apart.
-    """
+    """An activation for Keras 3 that computes the old numbers; ``dtype`` is the policy of the layer around it."""
     if value is None or value in SAME:
         return value
     if isinstance(value, str):

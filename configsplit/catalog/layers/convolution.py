@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from typing import Any
@@ -35,7 +36,8 @@ def _window(call: CallFacts, rank: int) -> tuple[int, ...]:
     return sizes(call.config["kernel_size"], rank)
 
 
-def _spatial(call: CallFacts, spatial: Shape) -> list[int | None]:
+def convolved(call: CallFacts, spatial: Shape) -> list[int | None]:
+    """What the windows of a convolution make of spatial axes."""
     rank, config = len(spatial), call.config
     axes = zip(
         spatial,
@@ -50,7 +52,7 @@ def _spatial(call: CallFacts, spatial: Shape) -> list[int | None]:
 
 def _with_filters(call: CallFacts, filters: int | None) -> Shape:
     shape = first_shape(call)
-    return with_channels(call, shape[0], _spatial(call, split_channels(call, shape)[0]), filters)
+    return with_channels(call, shape[0], convolved(call, split_channels(call, shape)[0]), filters)
 
 
 def image_of(rank: int, config: FrozenDict, kernel: Shape) -> Shape:
@@ -74,9 +76,14 @@ def conv_weights(call: CallFacts) -> Weights:
     return kernel_and_bias(call, (*_window(call, len(spatial)), per_group, filters), (filters,))
 
 
-def conv_macs(call: CallFacts) -> int:
-    spatial, _ = split_channels(call, conv_shape(call))
-    return elements(spatial) * elements(conv_weights(call)[0].shape)
+def macs_of(shape: Callable[[CallFacts], Shape], weights: Callable[[CallFacts], Weights]) -> Callable[[CallFacts], int]:
+    """Every output position meets all kernels once."""
+
+    def macs(call: CallFacts) -> int:
+        spatial, _ = split_channels(call, shape(call))
+        return elements(spatial) * sum(elements(each.shape) for each in weights(call) if each.name.endswith("kernel"))
+
+    return macs
 
 
 def depthwise_shape(call: CallFacts) -> Shape:
@@ -93,11 +100,6 @@ def depthwise_weights(call: CallFacts) -> Weights:
     return kernel_and_bias(call, (*_window(call, len(spatial)), inputs, multiplier), (inputs * multiplier,), name)
 
 
-def depthwise_macs(call: CallFacts) -> int:
-    spatial, _ = split_channels(call, depthwise_shape(call))
-    return elements(spatial) * elements(depthwise_weights(call)[0].shape)
-
-
 def separable_shape(call: CallFacts) -> Shape:
     return _with_filters(call, int(call.config["filters"]))
 
@@ -109,12 +111,6 @@ def separable_weights(call: CallFacts) -> Weights:
     depthwise = weight(call, "depthwise_kernel", *_window(call, len(spatial)), inputs, multiplier)
     pointwise = (*((1,) * len(spatial)), inputs * multiplier, filters)
     return (depthwise, *kernel_and_bias(call, pointwise, (filters,), "pointwise_kernel"))
-
-
-def separable_macs(call: CallFacts) -> int:
-    spatial, _ = split_channels(call, separable_shape(call))
-    depthwise, pointwise, *_ = separable_weights(call)
-    return elements(spatial) * (elements(depthwise.shape) + elements(pointwise.shape))
 
 
 def _transposed_length(
@@ -217,12 +213,15 @@ def _transposed_values3(rank: int) -> dict[str, Values]:
     return {"filters": whole(), "dilation_rate": axis_sizes(rank)}
 
 
-def _strided(config: FrozenDict) -> str:
-    """Steps and gaps exclude each other; groups divide the filters; what is added to the output is less than a step."""
+def both_above_one(config: FrozenDict) -> str:
+    """Steps and gaps exclude each other."""
     steps, gaps = (dims(config.get(key) or 1) for key in ("strides", "dilation_rate"))
-    if max(steps) > 1 and max(gaps) > 1:
-        return "strides and dilation_rate are both above 1"
-    return _shared(config)
+    return "strides and dilation_rate are both above 1" if max(steps) > 1 and max(gaps) > 1 else ""
+
+
+def _strided(config: FrozenDict) -> str:
+    """Besides, groups divide the filters."""
+    return both_above_one(config) or _shared(config)
 
 
 def _shared(config: FrozenDict) -> str:
@@ -249,16 +248,18 @@ def _of_axes(rank: int) -> dict[str, Any]:
     return {"ranks": (rank + 2, None), "keras3": {"ranks": (rank + 2, rank + 2)}}
 
 
+_MACS = macs_of(conv_shape, conv_weights)
+
 CONVOLUTION = (
     *declare("Deconvolution2D", deconvolution_outputs, transposed_weights, transposed_macs),
-    *declare("Conv1D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 1), **_of_axes(1), **_PLAIN),
-    *declare("Conv2D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 2), **_of_axes(2), **_PLAIN),
-    *declare("Conv3D", one_output(conv_shape), conv_weights, conv_macs, input_of=partial(image_of, 3), **_of_axes(3), **_PLAIN),
+    *declare("Conv1D", one_output(conv_shape), conv_weights, _MACS, input_of=partial(image_of, 1), **_of_axes(1), **_PLAIN),
+    *declare("Conv2D", one_output(conv_shape), conv_weights, _MACS, input_of=partial(image_of, 2), **_of_axes(2), **_PLAIN),
+    *declare("Conv3D", one_output(conv_shape), conv_weights, _MACS, input_of=partial(image_of, 3), **_of_axes(3), **_PLAIN),
     *declare(
         "DepthwiseConv1D DepthwiseConv2D",
         one_output(depthwise_shape),
         depthwise_weights,
-        depthwise_macs,
+        macs_of(depthwise_shape, depthwise_weights),
         values=_other_values,
         values3=_other_values3,
     ),
@@ -266,7 +267,7 @@ CONVOLUTION = (
         "SeparableConv1D SeparableConv2D",
         one_output(separable_shape),
         separable_weights,
-        separable_macs,
+        macs_of(separable_shape, separable_weights),
         values=_separable_values,
         values3=_separable_values3,
         conflict=_shared,

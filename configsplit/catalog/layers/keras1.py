@@ -194,12 +194,8 @@ _CONVOLUTIONS = frozenset(
 
 
 def stored_shapes(layer: Layer, wanted: Sequence[Shape], stored: Sequence[Shape]) -> list[Shape]:
-    """The shapes of a layer's weights as a file of Keras 1 holds them, from those that its config implies in Keras 2.
-
-    Args:
-        layer: the layer; of a wrapper, what it wraps decides.
-        wanted: the shapes in the order and layout of Keras 2, without a batch dimension.
-        stored: those in the file, which decide only where releases of Keras 1 differ among themselves.
+    """The shapes of a layer's weights as a file of Keras 1 holds them, from those ``wanted`` in Keras 2; of a wrapper, what it
+    wraps decides. Those ``stored`` in the file decide only where releases of Keras 1 differ among themselves.
     """
     class_name, config = _innermost(layer)
     if class_name in _GATES and config.get("consume_less") != "gpu":

@@ -24,8 +24,8 @@ from configsplit.catalog.values import ANYTHING, AXIS, SOME_AXIS, WHOLE, Values,
 from configsplit.graph.model import Shape
 
 
-def _axes(call: CallFacts, default: int = -1) -> tuple[int, ...]:
-    return axes_of(call.config.get("axis", default), len(first_shape(call)))
+def _axes(call: CallFacts) -> tuple[int, ...]:
+    return axes_of(call.config.get("axis", -1), len(first_shape(call)))
 
 
 def _parameter_shape(call: CallFacts) -> Shape:

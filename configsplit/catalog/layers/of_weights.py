@@ -48,14 +48,8 @@ _RANKS |= {"embeddings": (2,)}
 
 
 def likely_class(names: Sequence[str], shapes: Sequence[Shape]) -> tuple[str, dict[str, Any]] | None:
-    """The simplest class of Keras that has weights of these names and shapes, with what they say of its config.
-
-    Args:
-        names: as the class calls them: ``kernel``, ``bias``.
-        shapes: one for each.
-
-    Returns:
-        Name and settings; None where no class of the catalog's has such weights. Another class may have them too.
+    """The simplest class of Keras that has weights of these names and shapes, with what they say of its config; None where
+    there is none. Another class may have them too.
     """
     held = {name: shape for name, shape in zip(names, shapes, strict=True) if name != "bias"}
     guess = _GUESSES.get(tuple(held))

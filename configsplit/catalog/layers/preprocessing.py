@@ -110,13 +110,20 @@ def _counted_dtype(call: CallFacts) -> str:
     return "float32" if call.config["output_mode"] == "tf_idf" else "int64"
 
 
+_LOOKED_UP = {"StringLookup": "string", "IntegerLookup": "int64"}
+"""The dtype that these have up to TF 2.6, which is that of what they look up; tf.keras passes over it where they encode."""
+
+
 def lookup_outputs(call: CallFacts) -> Outputs:
     config, shape = call.config, first_shape(call)
     if config.get("output_mode", "int") != "int":
         dtype = _counted_dtype(call) if call.dialect == "keras3" else _written_dtype(call, "float32")
+        if call.dialect != "keras3" and dtype == _LOOKED_UP.get(call.class_name):
+            dtype = "float32"
         return (TensorSpec(encoded_shape(call, shape, _vocabulary_size(call)), dtype),)
     if call.dialect != "keras3" and config.get("invert"):
-        return (TensorSpec(shape, "string" if call.class_name == "StringLookup" else str(config["vocabulary_dtype"])),)
+        numbers = config.get("vocabulary_dtype", "int64")
+        return (TensorSpec(shape, "string" if call.class_name == "StringLookup" else str(numbers)),)
     return (TensorSpec(shape, "int64"),)
 
 

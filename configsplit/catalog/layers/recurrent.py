@@ -8,7 +8,8 @@ from math import inf
 from typing import Any
 
 from configsplit.catalog.classes import class_in
-from configsplit.catalog.facts import CallFacts, dims
+from configsplit.catalog.facts import CallFacts
+from configsplit.catalog.layers.convolution import both_above_one, convolved
 from configsplit.catalog.rules import (
     Outputs,
     Weights,
@@ -23,7 +24,6 @@ from configsplit.catalog.rules import (
     split_channels,
     unknown,
     weight,
-    window_length,
     with_channels,
 )
 from configsplit.catalog.values import (
@@ -212,11 +212,7 @@ def _frames(call: CallFacts) -> tuple[Shape, Shape]:
     """A frame's spatial dimensions before and after the input convolution."""
     batch, _, *frame = first_shape(call)
     spatial, _ = split_channels(call, (batch, *frame))
-    rank, config = len(spatial), call.config
-    windows, strides = sizes(config["kernel_size"], rank), sizes(config.get("strides", 1), rank)
-    dilations, padding = sizes(config.get("dilation_rate", 1), rank), config.get("padding", "valid")
-    axes = zip(spatial, windows, strides, dilations, strict=True)
-    return spatial, tuple(window_length(size, window, stride, padding, step) for size, window, stride, step in axes)
+    return spatial, tuple(convolved(call, spatial))
 
 
 def conv_lstm_outputs(call: CallFacts) -> Outputs:
@@ -278,11 +274,6 @@ def _conv_values(rank: int) -> dict[str, Values]:
     }
 
 
-def _strided(config: FrozenDict) -> str:
-    steps, gaps = (dims(config.get(key) or 1) for key in ("strides", "dilation_rate"))
-    return "strides and dilation_rate are both above 1" if max(steps) > 1 and max(gaps) > 1 else ""
-
-
 _CELL_CLASSES = (*_CELLS.split(), *_OVER_CELLS.split(), "AbstractRNNCell", "ConvLSTM2DCell")
 
 
@@ -339,7 +330,7 @@ LAYERS = (
         beside=3,
         values=_conv_values,
         values3={"filters": whole(0), "unroll": ANYTHING, **_SEEDED},
-        conflict=_strided,
+        conflict=both_above_one,
         **_STEPS,
     ),
     *declare(

@@ -60,23 +60,23 @@ def _unary(dtype: Dtype) -> Rule:
     return rule
 
 
-def _pair(given: Arguments) -> tuple[Operand, Operand]:
+def pair_of(given: Arguments) -> tuple[Operand, Operand]:
     return given.operand(0), given.operand(1)
 
 
 def _binary(dtype: Dtype = kept) -> Rule:
     def rule(given: Arguments) -> Outputs:
-        pair = _pair(given)
+        pair = pair_of(given)
         return one(broadcast(pair[0].shape, pair[1].shape), dtype(promoted([*pair], tensorflow=False)))
 
     return rule
 
 
-def _strict(integer: str, fraction: str, dtype: Dtype = kept) -> Rule:
+def _strict(integer: str, dtype: Dtype = kept) -> Rule:
     """Some operations make arrays of Python's numbers before they look at dtypes."""
 
     def rule(given: Arguments) -> Outputs:
-        pair = [replace(item, dtype=item.dtype or (fraction if item.fraction else integer)) for item in _pair(given)]
+        pair = [replace(item, dtype=item.dtype or ("float32" if item.fraction else integer)) for item in pair_of(given)]
         return one(broadcast(pair[0].shape, pair[1].shape), dtype(promoted(pair, tensorflow=False)))
 
     return rule
@@ -84,13 +84,13 @@ def _strict(integer: str, fraction: str, dtype: Dtype = kept) -> Rule:
 
 def _shift(given: Arguments) -> Outputs:
     """Shifting by a Python number keeps the dtype."""
-    first, second = _pair(given)
+    first, second = pair_of(given)
     dtype = first.dtype if second.dtype is None else promoted([first, second], tensorflow=False)
     return one(broadcast(first.shape, second.shape), dtype)
 
 
 def _member(given: Arguments) -> Outputs:
-    return one(_pair(given)[0].shape, "bool")
+    return one(pair_of(given)[0].shape, "bool")
 
 
 def _scalar_truth(given: Arguments) -> Outputs:
@@ -98,7 +98,7 @@ def _scalar_truth(given: Arguments) -> Outputs:
 
 
 def _polar(given: Arguments) -> Outputs:
-    return one(_pair(given)[0].shape, "float32")
+    return one(pair_of(given)[0].shape, "float32")
 
 
 def _clip(given: Arguments) -> Outputs:
@@ -234,9 +234,9 @@ OPERATIONS: dict[str, Operation] = {
         "x1 x2",
         _binary(always("bool")),
     ),
-    **declared("gcd lcm", "x1 x2", _strict("int64", "float32")),
-    **declared("ldexp nextafter", "x1 x2", _strict("int64", "float32", as_float)),
-    **declared("arctan2", "x1 x2", _strict("float32", "float32", as_float)),
+    **declared("gcd lcm", "x1 x2", _strict("int64")),
+    **declared("ldexp nextafter", "x1 x2", _strict("int64", as_float)),
+    **declared("arctan2", "x1 x2", _strict("float32", as_float)),
     **declared("bitwise_left_shift bitwise_right_shift left_shift right_shift", "x y", _shift),
     **declared("is_in", "x1 x2 assume_unique invert", _member),
     **declared("all_close", "x1 x2 rtol atol equal_nan", _scalar_truth),

@@ -9,14 +9,10 @@ from typing import Any
 from configsplit.catalog.layers.merging import broadcast
 from configsplit.catalog.operations.arguments import Arguments, Operand, one, promoted
 from configsplit.catalog.operations.arrays import ravelled
-from configsplit.catalog.operations.common import Operation, Rule, declared
-from configsplit.catalog.operations.elementwise import as_float
+from configsplit.catalog.operations.common import Operation, Rule, declared, same
+from configsplit.catalog.operations.elementwise import as_float, pair_of
 from configsplit.catalog.rules import Outputs, axes_of, axis_of, elements, known, unknown
 from configsplit.graph.model import Shape, TensorSpec
-
-
-def _pair(given: Arguments) -> tuple[Operand, Operand]:
-    return given.operand(0), given.operand(1)
 
 
 def _dtype(pair: tuple[Operand, Operand]) -> str | None:
@@ -31,7 +27,7 @@ def _product_dtype(given: Arguments, operands: list[Operand]) -> str | None:
 
 def matmul(given: Arguments) -> Outputs:
     """As NumPy multiplies matrices: a vector is a row on the left, a column on the right. TensorFlow may transpose before."""
-    pair = _pair(given)
+    pair = pair_of(given)
     left, right = (item.shape for item in pair)
     if _transposes(given, "a"):
         left = (*left[:-2], left[-1], left[-2])
@@ -46,7 +42,7 @@ def _transposes(given: Arguments, side: str) -> bool:
 
 
 def _dot(given: Arguments) -> Outputs:
-    pair = _pair(given)
+    pair = pair_of(given)
     left, right = (item.shape for item in pair)
     if not left or not right:
         return one((*left, *right), _dtype(pair))
@@ -55,17 +51,17 @@ def _dot(given: Arguments) -> Outputs:
 
 
 def _inner(given: Arguments) -> Outputs:
-    pair = _pair(given)
+    pair = pair_of(given)
     return one((*pair[0].shape[:-1], *pair[1].shape[:-1]), _dtype(pair))
 
 
 def _outer(given: Arguments) -> Outputs:
-    pair = _pair(given)
+    pair = pair_of(given)
     return one(ravelled(pair[0].shape) + ravelled(pair[1].shape), _dtype(pair))
 
 
 def _vdot(given: Arguments) -> Outputs:
-    return one((), _dtype(_pair(given)))
+    return one((), _dtype(pair_of(given)))
 
 
 def _contracted(given: Arguments, pair: tuple[Operand, Operand]) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -78,14 +74,14 @@ def _contracted(given: Arguments, pair: tuple[Operand, Operand]) -> tuple[tuple[
 
 
 def tensordot(given: Arguments) -> Outputs:
-    pair = _pair(given)
+    pair = pair_of(given)
     gone = _contracted(given, pair)
     rest = (size for item, axes in zip(pair, gone, strict=True) for axis, size in enumerate(item.shape) if axis not in axes)
     return one(tuple(rest), _dtype(pair))
 
 
 def _kron(given: Arguments) -> Outputs:
-    pair = _pair(given)
+    pair = pair_of(given)
     rank = max(len(item.shape) for item in pair)
     left, right = ((1,) * (rank - len(item.shape)) + item.shape for item in pair)
     sizes = zip(left, right, strict=True)
@@ -94,7 +90,7 @@ def _kron(given: Arguments) -> Outputs:
 
 def _cross(given: Arguments) -> Outputs:
     """Vectors of two or three; two vectors of two leave one number."""
-    pair = _pair(given)
+    pair = pair_of(given)
     axes = [given.get("axis", None) or given.get(name, -1) for name in ("axisa", "axisb", "axisc")]
     places = [axis_of(int(axis), len(item.shape)) for axis, item in zip(axes, pair, strict=False)]
     sizes = [item.shape[place] for place, item in zip(places, pair, strict=True)]
@@ -107,7 +103,7 @@ def _cross(given: Arguments) -> Outputs:
 
 
 def _correlate(given: Arguments) -> Outputs:
-    pair, mode = _pair(given), given.get("mode", "valid")
+    pair, mode = pair_of(given), given.get("mode", "valid")
     sizes = sorted(known(item.shape[0]) for item in pair)
     length = {"valid": sizes[1] - sizes[0] + 1, "same": sizes[1], "full": sizes[0] + sizes[1] - 1}[mode]
     return one((length,), as_float(_dtype(pair)))
@@ -119,7 +115,7 @@ def _corrcoef(given: Arguments) -> Outputs:
 
 
 def _distances(given: Arguments) -> Outputs:
-    pair = _pair(given)
+    pair = pair_of(given)
     left, right = (item.shape for item in pair)
     return one((*broadcast(left[:-2], right[:-2]), left[-2], right[-2]), as_float(_dtype(pair)))
 
@@ -188,17 +184,17 @@ def _output_times(rule: Rule, summed: Callable[[Arguments], int | None]) -> Call
 
 def _last(given: Arguments) -> int | None:
     """The axis that a matrix sums over: the left one's last, unless TensorFlow is told to transpose it."""
-    shape = _pair(given)[0].shape
+    shape = pair_of(given)[0].shape
     return shape[-2 if len(shape) > 1 and _transposes(given, "a") else -1]
 
 
 def _tensordot_sum(given: Arguments) -> int | None:
-    pair = _pair(given)
+    pair = pair_of(given)
     return elements(pair[0].shape[axis] for axis in _contracted(given, pair)[0])
 
 
 def _all(given: Arguments) -> int | None:
-    return _each(_pair(given)[0].shape)
+    return _each(pair_of(given)[0].shape)
 
 
 matmul_macs, tensordot_macs = _output_times(matmul, _last), _output_times(tensordot, _tensordot_sum)
@@ -217,12 +213,7 @@ def einsum_macs(given: Arguments) -> int:
 # Linear algebra in ``keras.ops``: decompositions, solutions, and numbers that stand for a matrix.
 
 
-def _square(given: Arguments) -> Outputs:
-    tensor = given.operand(0)
-    return one(tensor.shape, tensor.dtype)
-
-
-def _scalar_each(dtype: str | None = None) -> Rule:
+def scalar_each(dtype: str | None = None) -> Rule:
     def rule(given: Arguments) -> Outputs:
         tensor = given.operand(0)
         return one(tensor.shape[:-2], dtype or tensor.dtype)
@@ -249,7 +240,7 @@ def _lu(given: Arguments) -> Outputs:
     return TensorSpec(tensor.shape, tensor.dtype), TensorSpec((*tensor.shape[:-2], _smaller(tensor.shape)), tensor.dtype)
 
 
-def _pinv(given: Arguments) -> Outputs:
+def turned(given: Arguments) -> Outputs:
     tensor = given.operand(0)
     return one((*tensor.shape[:-2], tensor.shape[-1], tensor.shape[-2]), tensor.dtype)
 
@@ -294,14 +285,14 @@ OPERATIONS: dict[str, Operation] = {
     **declared("corrcoef", "x", _corrcoef),
     **declared("c_dist", "x y", _distances),
     **declared("einsum", "*operands subscripts", einsum, einsum_macs),
-    **declared("cholesky cholesky_inverse", "x upper", _square),
-    **declared("inv", "x", _square),
-    **declared("det logdet", "x", _scalar_each()),
-    **declared("matrix_rank", "x tol", _scalar_each("int32")),
+    **declared("cholesky cholesky_inverse", "x upper", same),
+    **declared("inv", "x", same),
+    **declared("det logdet", "x", scalar_each()),
+    **declared("matrix_rank", "x tol", scalar_each("int32")),
     **declared("slogdet", "x", _sign_and_log),
     **declared("eig eigh", "x", _eigen),
     **declared("lu_factor", "x", _lu),
-    **declared("pinv", "x rcond", _pinv),
+    **declared("pinv", "x rcond", turned),
     **declared("qr", "x mode", _qr),
     **declared("svd", "x full_matrices compute_uv", _svd),
     **declared("solve", "a b", _solved),

@@ -38,12 +38,5 @@ ABSENT = frozenset(
 
 
 def full_name(function: str) -> str:
-    """A declared function as documents of TensorFlow 2 name it: ``math.log`` for ``log``.
-
-    Args:
-        function: its name in the catalog.
-
-    Returns:
-        The name; empty where TensorFlow 2 has none.
-    """
+    """A declared function as documents of TensorFlow 2 name it: ``math.log`` for ``log``; empty where TensorFlow 2 has none."""
     return "" if function in ABSENT else _FULL.get(function, function)

@@ -43,10 +43,8 @@ class NodeCall(NamedTuple):
 
 
 def read_node(config: FrozenDict, tensors: Iterable[Any]) -> NodeCall:
-    """The node in a layer's config, called on tensors.
-
-    Raises:
-        ShapeError: the node is in a form that no release is known to write.
+    """The node in a layer's config, called on tensors. Raises ShapeError if the node is in a form that no release is known to
+    write.
     """
     definition = config.get("node_def")
     if not isinstance(definition, FrozenDict):

@@ -25,17 +25,6 @@ def _number(given: Arguments) -> Outputs:
     return one((), given.operand(0).dtype)
 
 
-def _number_each(given: Arguments) -> Outputs:
-    """One number for each matrix."""
-    tensor = given.operand(0)
-    return one(tensor.shape[:-2], tensor.dtype)
-
-
-def _turned_shape(given: Arguments) -> Outputs:
-    tensor = given.operand(0)
-    return one((*tensor.shape[:-2], tensor.shape[-1], tensor.shape[-2]), tensor.dtype)
-
-
 # ------------------------------------------------------------------------------------------------------------ in Keras 3
 
 
@@ -105,12 +94,8 @@ def _along_channels(op: OperationCall, bias: Any, spatial: int) -> Any:
         return op.emit("numpy.Reshape", bias, newshape=(-1, *(1,) * spatial))
     value = bias["config"]["value"]
     for _ in range(spatial):
-        value = _each_alone(value)
+        value = rebuild(value, lambda item: (item,))
     return bias | {"config": bias["config"] | {"value": value}}
-
-
-def _each_alone(value: Any) -> Any:
-    return rebuild(value, lambda item: (item,))
 
 
 # ----------------------------------------------------------------------------------------------------------------- norms
@@ -196,11 +181,11 @@ FUNCTIONS: dict[str, Function] = {
     **function("norm", "tensor ord axis keepdims|keep_dims", _reduced, norm),
     **function("reduce_euclidean_norm", "input_tensor axis keepdims", _reduced, euclidean),
     **function("l2_loss", "t", _number, half_squares, "L2Loss"),
-    **function("matrix_transpose linalg.transpose", "a conjugate", _turned_shape, turn),
+    **function("matrix_transpose linalg.transpose", "a conjugate", products.turned, turn),
     **function("band_part matrix_band_part", "input num_lower num_upper", same, band, "MatrixBandPart"),
     **function("diag_part matrix_diag_part", "input k padding_value align", None, diagonal),
-    **function("trace", "x", _number_each, trace),
+    **function("trace", "x", products.scalar_each(), trace),
     **function("inv matrix_inverse", "input adjoint", same, inverse, node("MatrixInverse", "input", adjoint="adjoint")),
-    **function("det matrix_determinant", "input", _number_each, partial(single, "linalg.Det"), "MatrixDeterminant"),
+    **function("det matrix_determinant", "input", products.scalar_each(), partial(single, "linalg.Det"), "MatrixDeterminant"),
     **function("cholesky", "input", same, partial(single, "linalg.Cholesky"), "Cholesky"),
 }

@@ -39,11 +39,7 @@ class ObjectGraph:
         self._known: dict[int, Mapping[str, int]] = {}
 
     def children(self, node: int) -> Mapping[str, int]:
-        """What an object keeps, by name.
-
-        Raises:
-            StoreError: the graph is damaged.
-        """
+        """What an object keeps, by name. Raises StoreError if the graph is damaged."""
         if node not in self._known:
             try:
                 self._known[node] = dict(_references(self._nodes[node]))
@@ -66,20 +62,20 @@ class ObjectGraph:
         return tuple(kept[str(number)] for number in range(len(kept)) if str(number) in kept)
 
     def variable(self, node: int) -> Variable | None:
-        """The array that an object is; None where it is none.
+        """The array that an object is; None where it is none. Raises StoreError if the graph is damaged."""
+        found = next((each for each in self._attributes(node) if each[0] == "VARIABLE_VALUE"), None)
+        return None if found is None else Variable(found[2], found[1])
 
-        Raises:
-            StoreError: the graph is damaged.
-        """
+    def table(self, node: int) -> str | None:
+        """Where the bundle has the table that an object is: behind this key with ``-keys`` and ``-values``."""
+        return next((key for name, _, key in self._attributes(node) if name == "table"), None)
+
+    def _attributes(self, node: int) -> list[tuple[str, str, str]]:
+        """What is kept of an object: what it is, the name that TensorFlow gave it, its key in the bundle."""
         try:
-            variables = [
-                Variable(text_in(data, 3), text_in(data, 2))
-                for data in messages(self._nodes[node], 2)
-                if text_in(data, 1) == "VARIABLE_VALUE"
-            ]
+            return [(text_in(data, 1), text_in(data, 2), text_in(data, 3)) for data in messages(self._nodes[node], 2)]
         except Damaged as error:
             raise damaged(self.where, *error.args) from None
-        return variables[0] if variables else None
 
 
 def _references(data: memoryview) -> Iterator[tuple[str, int]]:

@@ -54,10 +54,8 @@ class KerasObjects:
         self._steps = _MOST_STEPS
 
     def listed(self, bundle: Bundle) -> Iterator[tuple[str, Listed]]:
-        """The weights of every layer, those that are trained first, as Keras lists and loads them.
-
-        Raises:
-            StoreError: the graph contradicts itself, or an array is damaged.
+        """The weights of every layer, those that are trained first, as Keras lists and loads them. Raises StoreError if the
+        graph contradicts itself, or an array is damaged.
         """
         claimed: set[int] = set()
         layers = self._layers()
@@ -144,11 +142,7 @@ class KerasObjects:
         return sorted(kept, key=lambda node: not kept[node])
 
     def _in_order(self, node: int) -> list[tuple[str, int]]:
-        """What an object keeps that has weights, in the order in which Keras lists them.
-
-        Raises:
-            WeightsError: nobody can say in which.
-        """
+        """What an object keeps that has weights, in the order in which Keras lists them."""
         children = self._graph.children(node).items()
         own = {child for step, child in children if step != _AGAIN}
         kept = {child: step for step, child in children if step not in NO_WEIGHTS and self._has_weights(child)}

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
-from itertools import pairwise
+from itertools import accumulate, combinations, pairwise
 from math import prod
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from configsplit.containers.arrays import BFLOAT16, Listed
 from configsplit.containers.bundle.crc32c import crc32c, crc32c_of, unmasked
-from configsplit.containers.bundle.slices import Extent, boxes, extents, slice_key
 from configsplit.containers.bundle.table import MOST_BYTES, entries
 from configsplit.containers.bundle.wire import Damaged, Value, damaged, fields, messages, number_in, varint
 from configsplit.containers.opening import Files
@@ -26,6 +25,7 @@ from configsplit.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
+
 
 _NAMES = (
     *(
@@ -116,11 +116,7 @@ class Bundle:
                 raise damaged(f"{self.where}.index", "two arrays lie at one place")
 
     def place(self, key: str) -> Span:
-        """Where an array lies.
-
-        Raises:
-            StoreError: its shard is missing, or ends before it does.
-        """
+        """Where an array lies. Raises StoreError if its shard is missing, or ends before it does."""
         return self._place(key, self.entries[key])
 
     def _place(self, key: str, entry: Entry) -> Span:
@@ -152,11 +148,7 @@ class Bundle:
         return sorted([f"{self.prefix.name}.index", *(f"{self.prefix.name}.data-{n:05}-of-{self._shards:05}" for n in shards)])
 
     def listed(self, key: str) -> Listed:
-        """An array as a container lists it.
-
-        Raises:
-            StoreError: it is of a type that is not read, or is damaged.
-        """
+        """An array as a container lists it. Raises StoreError if it is of a type that is not read, or is damaged."""
         entry = self.entries[key]
         size = prod(entry.shape) * item_size(entry.dtype)
         if not entry.dtype:
@@ -196,11 +188,7 @@ class Bundle:
         return made
 
     def check(self, stop: Event | None = None) -> None:
-        """Hold every array against its checksum.
-
-        Raises:
-            StoreError: one is damaged.
-        """
+        """Hold every array against its checksum. Raises StoreError if one is damaged."""
         whole = [(key, entry) for key, entry in self.entries.items() if not entry.slices]
         sliced = [(key, piece) for key, entry in self.entries.items() if entry.slices for _, piece in self._sliced(key)]
         for key, entry in (*whole, *sliced):
@@ -208,23 +196,29 @@ class Bundle:
                 raise damaged(f"{self.where}: {key}", "the array is damaged: its checksum does not match")
 
     def text(self, key: str) -> memoryview:
-        """The bytes of a single text, as the graph of objects is kept.
+        """The bytes of a single text, as the graph of objects is kept. Raises StoreError if it is none, or damaged."""
+        if self.entries[key].shape:
+            raise damaged(self.where, f"{key!r} is no text")
+        return self.texts(key)[0]
 
-        Raises:
-            StoreError: it is none, or damaged.
-        """
+    def texts(self, key: str) -> list[memoryview]:
+        """The bytes of each text of an array of them: their lengths come first, then a checksum of these, then all texts."""
         entry = self.entries[key]
-        if entry.dtype or entry.shape or entry.size > MOST_BYTES:
+        if entry.dtype or entry.slices or max(entry.size, prod(entry.shape)) > MOST_BYTES:
             raise damaged(self.where, f"{key!r} is no text")
         data = memoryview(b"".join(bytes(piece) for piece in stream([self.place(key)])))
+        sizes, at = [], 0
         try:
-            size, at = varint(data, 0)
+            for _ in range(prod(entry.shape)):
+                size, at = varint(data, at)
+                sizes.append(size)
         except Damaged:
-            size, at = -1, 0
+            sizes = [-1]
         head, body = data[at : at + 4], data[at + 4 :]
-        if size != len(body) or crc32c(body, crc32c(head, crc32c(size.to_bytes(4, "little")))) != unmasked(entry.crc):
+        lengths = b"".join(size.to_bytes(4 if size < 1 << 32 else 8, "little") for size in sizes if size >= 0)
+        if sum(sizes) != len(body) or crc32c(body, crc32c(head, crc32c(lengths))) != unmasked(entry.crc):
             raise damaged(self.where, f"{key!r} is no text, or its checksum does not match")
-        return body
+        return [body[end - size : end] for size, end in zip(sizes, accumulate(sizes), strict=True)]
 
 
 def item_size(dtype: str) -> int:
@@ -255,3 +249,64 @@ def _shape(data: memoryview) -> tuple[int, ...]:
     if number_in(data, 3) or len(sizes) > 32 or any(size >= _LARGEST for size in sizes) or prod(sizes) >= _LARGEST:
         raise Damaged("an entry of the index has no shape")
     return sizes
+
+
+# Arrays in slices, as partitioned variables of TensorFlow 1 are saved: an entry for the whole, and one for each slice.
+#
+# The key of a slice is made of the name of the array and of where it lies in it (``EncodeTensorNameSlice`` in
+# ``tensorflow/core/util/saved_tensor_slice_util.cc``), in an encoding in which keys are sorted as what they mean.
+
+
+Extent: TypeAlias = tuple[int, int]
+"""Where a slice begins along an axis, and how far it goes; (0, -1) is all of it."""
+_MOST = 2_000
+"""Slices of one array; TensorFlow makes as many as there are servers."""
+
+
+def extents(data: memoryview) -> tuple[Extent, ...]:
+    """Where a slice lies, of a TensorSliceProto. Raises Damaged as `fields` does."""
+    pairs = []
+    for each in messages(data, 1):
+        told: dict[int, Value] = dict(fields(each))
+        start, length = told.get(1, 0), told.get(2, -1)
+        if not isinstance(start, int) or not isinstance(length, int):
+            raise Damaged("a slice has no place")
+        pairs.append((start, length))
+    return tuple(pairs)
+
+
+def slice_key(name: str, at: Sequence[Extent]) -> bytes:
+    """The key under which a slice of an array stands in the index."""
+    escaped = name.encode().replace(b"\xff", b"\xff\0").replace(b"\0", b"\0\xff")
+    numbers = b"".join(_signed(number) for extent in at for number in extent)
+    return b"\0" + escaped + b"\0\1" + _unsigned(len(at)) + numbers
+
+
+def _unsigned(number: int) -> bytes:
+    raw = number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return bytes([len(raw)]) + raw
+
+
+def _signed(number: int) -> bytes:
+    """The number with as many ones before it as it has bytes, of which each holds seven bits."""
+    bits = (~number if number < 0 else number).bit_length()
+    size = 1 + bits // 7
+    head = ((1 << size) - 1) << (8 * size - size)
+    return (number & (1 << 8 * size) - 1 ^ head).to_bytes(size, "big")
+
+
+def boxes(shape: Sequence[int], slices: Sequence[Sequence[Extent]]) -> list[tuple[slice, ...]]:
+    """Where each slice lies in the whole."""
+    if not 0 < len(slices) <= _MOST or any(len(each) != len(shape) for each in slices):
+        raise Damaged("an array has no slices, too many, or of another number of axes")
+    pieces = [
+        tuple(slice(start, size if length == -1 else start + length) for (start, length), size in zip(each, shape, strict=True))
+        for each in slices
+    ]
+    inside = all(0 <= axis.start <= axis.stop <= size for box in pieces for axis, size in zip(box, shape, strict=True))
+    if not inside or sum(prod(axis.stop - axis.start for axis in box) for box in pieces) != prod(shape):
+        raise Damaged("slices lie beyond the array that they are of, or are not all of it")
+    for one, other in combinations(pieces, 2):
+        if all(max(a.start, b.start) < min(a.stop, b.stop) for a, b in zip(one, other, strict=True)):
+            raise Damaged("two slices of an array overlap")
+    return pieces

@@ -33,11 +33,7 @@ def damaged(where: str, what: str = "the file ends too early, or is no such file
 
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:
-    """A number of up to 64 bits, and where it ends.
-
-    Raises:
-        Damaged: it does not end, or is larger.
-    """
+    """A number of up to 64 bits, and where it ends."""
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
@@ -53,11 +49,7 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, Value]]:
-    """The fields of a message, in its order.
-
-    Raises:
-        Damaged: one reaches beyond the end, or is of no kind that is written today.
-    """
+    """The fields of a message, in its order."""
     at = 0
     for _ in range(_MOST_FIELDS):
         if at >= len(data):

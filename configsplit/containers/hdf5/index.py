@@ -44,11 +44,7 @@ class Index:
 
 
 def check_overlaps(index: Index, where: str) -> None:
-    """Refuse datasets that share their bytes: they would let a small file grow into a large one when it is copied.
-
-    Raises:
-        StoreError: two do.
-    """
+    """Refuse datasets that share their bytes: they would let a small file grow into a large one when it is copied."""
     spans = sorted((info.offset, info.nbytes, path) for path, info in index.datasets.items() if info.offset is not None)
     for (offset, size, one), (following, _, other) in pairwise(spans):
         if offset + size > following:

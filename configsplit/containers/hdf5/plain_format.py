@@ -80,11 +80,7 @@ def padded(size: int) -> int:
 
 
 def kind_of(body: bytes) -> Kind:
-    """The datatype that a message begins with.
-
-    Raises:
-        Unplain: it is none of those that Keras writes.
-    """
+    """The datatype that a message begins with."""
     try:
         head, low, middle, high, size = TYPE.unpack_from(body)
         if head >> 4 != 1 or not size or high:
@@ -131,11 +127,7 @@ def _variable(body: bytes, low: int, middle: int, size: int) -> Kind:
 
 
 def type_key_of(dtype: str) -> bytes:
-    """The datatype of numbers that numpy calls so, as HDF5 encodes it.
-
-    Raises:
-        Unplain: they are none that plain HDF5 has.
-    """
+    """The datatype of numbers that numpy calls so, as HDF5 encodes it."""
     if opaque := re.fullmatch(r"\|V(\d{1,3})", dtype):
         return TYPE_PREFIX + TYPE.pack(0x10 | OPAQUE, 0, 0, 0, int(opaque[1]))
     match = re.fullmatch(r"(?:(u?int|float)(8|16|32|64)|>([iuf])([248]))", dtype)
@@ -169,11 +161,7 @@ def fixed_text(size: int) -> bytes:
 
 
 def shape_of(body: bytes) -> tuple[tuple[int, ...], int]:
-    """The shape that a dataspace message tells, and the size of what was read.
-
-    Raises:
-        Unplain: it is of an unknown version, or has no shape.
-    """
+    """The shape that a dataspace message tells, and the size of what was read."""
     try:
         version, rank, flags, kind = body[0], body[1], body[2], body[3]
         at = 8 if version == 1 else 4

@@ -65,11 +65,7 @@ def fixed_messages(kind: bytes, shape: tuple[int, ...]) -> bytes:
 
 
 def lay_out(root: Group, datasets: Sequence[Dataset]) -> list[Piece]:
-    """The finished file: its bytes, and between them the spans of the sources that hold the weights, in their order.
-
-    Raises:
-        Unplain: it is larger in some way than plain HDF5 can be.
-    """
+    """The finished file: its bytes, and between them the spans of the sources that hold the weights, in their order."""
     try:
         return _laid_out(root, datasets)
     except struct.error:
@@ -165,11 +161,7 @@ def _pad(raw: bytes) -> bytes:
 
 
 def message(kind: int, body: bytes, *, constant: bool = False) -> bytes:
-    """A message of an object header.
-
-    Raises:
-        Unplain: it is too large.
-    """
+    """A message of an object header."""
     body = _pad(body)
     if len(body) > _LARGEST:
         raise Unplain

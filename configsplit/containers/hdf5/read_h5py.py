@@ -26,11 +26,7 @@ _CLASSES = {h5t.INTEGER, h5t.FLOAT, h5t.STRING, h5t.OPAQUE, h5t.ENUM, h5t.COMPOU
 
 
 def open_file(window: Window, where: str) -> Any:
-    """The file id of an HDF5 file read through a window.
-
-    Raises:
-        StoreError: it is no HDF5 file, or is truncated or damaged.
-    """
+    """The file id of an HDF5 file read through a window."""
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fclose_degree(h5f.CLOSE_STRONG)
     access.set_fileobj_driver(h5fd.fileobj_driver, window)
@@ -39,11 +35,7 @@ def open_file(window: Window, where: str) -> Any:
 
 
 def read_index(file: Any, length: int, where: str) -> Index:
-    """Everything in the file, links checked before they are followed.
-
-    Raises:
-        StoreError: a link, storage or declared size that only a hostile or damaged file has.
-    """
+    """Everything in the file, links checked before they are followed."""
     with hdf5_faults(where):
         index = _Walk(length, where).run(h5g.open(file, b"/"))
     check_overlaps(index, where)
@@ -54,10 +46,6 @@ def rehearse(span: Span, where: str) -> None:
     """Everything that is ever asked of HDF5 but values of datasets: the index, and all attributes of everything in it.
 
     An attribute that h5py cannot read is no matter here: it may be one that nobody asks for.
-
-    Raises:
-        StoreError: as `open_file` and `read_index` do.
-        MemoryError: an attribute takes more memory than there is.
     """
     file = open_file(Window(span), where)
     index = read_index(file, span.length, where)
@@ -80,11 +68,7 @@ def _try_attribute(thing: Any, name: bytes, limit: int) -> None:
 
 
 def read_values(dataset: Any, where: str) -> np.ndarray[Any, Any]:
-    """The values of a dataset, whose declared size was checked; a process with limits fetches them.
-
-    Raises:
-        StoreError: they are damaged, or HDF5 comes to no end with them.
-    """
+    """The values of a dataset, whose declared size was checked; a process with limits fetches them."""
     nbytes = math.prod(dataset.shape) * dataset.dtype.itemsize
     value = np.empty(dataset.shape, dataset.dtype)
     if not value.dtype.hasobject:
@@ -205,11 +189,7 @@ def _text(name: bytes, where: str) -> str:
 
 
 def read_attribute(thing: Any, name: bytes, limit: int) -> Any:
-    """The value of an attribute as numpy has it (an object array for strings of any length); None for an empty one.
-
-    Raises:
-        StoreError: it declares more than ``limit`` bytes.
-    """
+    """The value of an attribute as numpy has it (an object array for strings of any length); None for an empty one."""
     attribute = h5a.open(thing, name)
     if attribute.shape is not None and math.prod(attribute.shape) * attribute.get_type().get_size() > limit:
         raise refusal("hdf5-declared-size", f"the attribute {name!r} declares more than the file has", "")

@@ -190,11 +190,7 @@ class PlainFile:
     # ------------------------------------------------------------ attributes
 
     def attributes(self, raw: bytes) -> dict[str, Attribute]:
-        """The attributes of the group or dataset of that real name, by name.
-
-        Raises:
-            Unplain: one is of a kind that Keras does not write, or damaged.
-        """
+        """The attributes of the group or dataset of that real name, by name."""
         try:
             attributes = [self._attribute(body) for body in self._attributes.get(raw, ())]
         except _DAMAGE:
@@ -221,11 +217,7 @@ class PlainFile:
         return Attribute(_text(name[:-1]), kind.raw, shape, data)
 
     def strings(self, attribute: Attribute) -> list[bytes]:
-        """The strings of an attribute; none of an empty list of anything.
-
-        Raises:
-            Unplain: it holds something else, or leads out of the file.
-        """
+        """The strings of an attribute; none of an empty list of anything."""
         kind, data = form.kind_of(attribute.type), attribute.data
         if not data:
             return []

@@ -58,11 +58,7 @@ class Skeleton:
         self.discard()
 
     def group(self, path: str) -> Any:
-        """The group at a path, made with its parents where it is not there yet.
-
-        Raises:
-            WeightsError: the name is unsafe.
-        """
+        """The group at a path, made with its parents where it is not there yet."""
         if path not in self._groups and not is_safe_name(path):
             raise WeightsError("the name cannot be a group of a weights file", code="weights-name", where=path)
         pieces = path.split("/") if path else []
@@ -93,11 +89,7 @@ class Skeleton:
             _copy_attributes(source.handle(src), group, source.size)
 
     def copy_dataset(self, source: Arrays, src: str, dst: str) -> None:
-        """Make a dataset whose bytes are to come from another file.
-
-        Raises:
-            WeightsError: two weights would go to the same place.
-        """
+        """Make a dataset whose bytes are to come from another file."""
         source.check_there(src)
         if (info := source.datasets.get(src)) is None:
             raise WeightsError("this is a group, not a weight", code="weights-missing", where=f"{source.where}:{src}")
@@ -184,10 +176,8 @@ class Skeleton:
             _write(thing, f"{attribute}{number}", chunk)
 
     def finish(self) -> tuple[int, list[Span]]:
-        """Close the file; the descriptor of the skeleton (its name is gone already) and the spans of the finished file.
-
-        Raises:
-            StoreError: the skeleton could not be written.
+        """Close the file; the descriptor of the skeleton (its name is gone already) and the spans of the finished file. Raises
+        StoreError if the skeleton could not be written.
         """
         with hdf5_write_faults(self.path):
             self._groups.clear()
@@ -257,11 +247,7 @@ def _write(thing: Any, name: str, value: np.ndarray[Any, Any]) -> None:
 
 
 def _chunks(names: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-    """The fewest near-equal chunks that fit, found as Keras finds them so that the bytes are Keras's.
-
-    Raises:
-        WeightsError: one name alone is larger than HDF5 allows.
-    """
+    """The fewest near-equal chunks that fit, found as Keras finds them so that the bytes are Keras's."""
     if names.itemsize > HEADER_LIMIT:
         raise WeightsError(f"a name of {names.itemsize} bytes does not fit into HDF5", code="weights-name")
     count = -(-names.nbytes // HEADER_LIMIT)

@@ -119,10 +119,8 @@ class PlainSkeleton:
             _add(thing, attribute, Text(form.variable_text(ascii_only=True), (len(raw),), raw))
 
     def finish(self) -> list[Piece]:
-        """The finished file: its bytes, and between them the spans of the sources that hold the weights.
-
-        Raises:
-            Unplain: it is larger in some way than plain HDF5 can be.
+        """The finished file: its bytes, and between them the spans of the sources that hold the weights. Raises Unplain if it
+        is larger in some way than plain HDF5 can be.
         """
         return lay_out(self._groups[""], self._datasets)
 

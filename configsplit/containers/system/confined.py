@@ -25,9 +25,6 @@ def confined(action: Callable[[], None], where: str, work: int) -> None:
     """Do something with HDF5 in a forked process, whose limits grow with the bytes of ``work`` that it is for.
 
     h5py takes its lock before a fork and lets go of it on both sides. What the action gives, it leaves in shared memory.
-
-    Raises:
-        StoreError: the action did, or it failed inside HDF5, or came to no end within the limits, or died.
     """
     if not can_fork():
         said: bytes | None = _told(action, where)

@@ -76,11 +76,7 @@ def _errno_in_text(text: str) -> int:
 
 @contextmanager
 def system_faults(where: object) -> Iterator[None]:
-    """Turn OSError into StoreError.
-
-    Raises:
-        StoreError: in place of any OSError of the body.
-    """
+    """Turn OSError into StoreError."""
     try:
         yield
     except OSError as error:
@@ -89,11 +85,7 @@ def system_faults(where: object) -> Iterator[None]:
 
 @contextmanager
 def hdf5_faults(where: object) -> Iterator[None]:
-    """Turn what HDF5 reports while reading into StoreError.
-
-    Raises:
-        StoreError: in place of any error of h5py.
-    """
+    """Turn what HDF5 reports while reading into StoreError."""
     try:
         yield
     except HDF5_FAULTS as error:
@@ -114,11 +106,7 @@ def damaged(error: Exception, where: object) -> StoreError:
 
 @contextmanager
 def hdf5_write_faults(where: object) -> Iterator[None]:
-    """Turn what HDF5 reports while writing into StoreError.
-
-    Raises:
-        StoreError: in place of any error of h5py.
-    """
+    """Turn what HDF5 reports while writing into StoreError."""
     try:
         yield
     except HDF5_FAULTS as error:

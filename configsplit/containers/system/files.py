@@ -29,12 +29,7 @@ _POSITION = Lock()
 
 
 def open_regular(path: Path, *, follow: bool = True) -> tuple[int, os.stat_result]:
-    """Open a regular file for reading, and tell its state; a pipe is not waited for, nor a link followed without ``follow``.
-
-    Raises:
-        OSError: it cannot be opened.
-        StoreError: it is no regular file.
-    """
+    """Open a regular file for reading, and tell its state; a pipe is not waited for, nor a link followed without ``follow``."""
     if not _AT_ONCE or not (follow or _NO_LINK):  # then it must be known before
         before = path.stat(follow_symlinks=follow)
         if stat.S_ISLNK(before.st_mode):

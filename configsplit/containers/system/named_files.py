@@ -24,11 +24,7 @@ class Stamp(NamedTuple):
 
 
 def stamp(path: Path, *, follow: bool = True) -> Stamp:
-    """The state of a file or folder.
-
-    Raises:
-        StoreError: it is neither, or without ``follow`` a link.
-    """
+    """The state of a file or folder. Raises StoreError if it is neither, or without ``follow`` a link."""
     with system_faults(path):
         status = path.stat(follow_symlinks=follow)
     return _stamp_of(status, path)
@@ -47,11 +43,7 @@ def _stamp_of(status: os.stat_result, path: Path) -> Stamp:
 
 
 def read_plain(path: Path, most: int) -> bytes:
-    """A small regular file as a whole; a link is not followed, a pipe not waited for.
-
-    Raises:
-        StoreError: it is something else, cannot be read, or has more than ``most`` bytes.
-    """
+    """A small regular file as a whole; a link is not followed, a pipe not waited for."""
     with system_faults(path):
         fd, _ = open_regular(path, follow=False)
         with os.fdopen(fd, "rb") as file:

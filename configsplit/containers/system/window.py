@@ -71,12 +71,8 @@ class Cancelled(BaseException):
 
 
 def stream(pieces: Iterable[Piece], stop: Event | None = None) -> Iterator[memoryview]:
-    """The bytes of the pieces, one after another, in blocks of `CHUNK`, of which only the last is smaller.
-
-    A block begins at a page of memory and is valid until the next one is asked for.
-
-    Raises:
-        StoreError: a file ends before its span does.
+    """The bytes of the pieces, one after another, in blocks of `CHUNK`, of which only the last is smaller. A block begins at a
+    page of memory and is valid until the next one is asked for. Raises StoreError if a file ends before its span does.
     """
     block, filled = memoryview(mmap.mmap(-1, CHUNK)), 0  # a bytearray would be filled with zeros, all other threads waiting
     for piece in pieces:

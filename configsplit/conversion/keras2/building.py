@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
 
 from configsplit.catalog.keras2.objects import entry_of
 from configsplit.catalog.keras3.refusals import Note, Refusal
-from configsplit.conversion.building import counts_of
+from configsplit.conversion.building import OneModel
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import CallRef, Constant, Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import Constant, Layer, LayerPath, Model, Node, TensorRef, TensorSpec, Use
 from configsplit.inference import Inference
 
 BARE = "bare"
@@ -19,7 +18,7 @@ BARE = "bare"
 
 
 @dataclass
-class Writing:
+class Writing(OneModel):
     """The state of one model on its way back.
 
     Attributes:
@@ -46,11 +45,6 @@ class Writing:
     notes: list[Note] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
-    @cached_property
-    def counts(self) -> dict[CallRef, int]:
-        """How many outputs of each old call anything refers to."""
-        return counts_of(self.old)
-
     def spec(self, ref: TensorRef) -> TensorSpec:
         """What is known of a tensor of the old model."""
         return TensorSpec() if self.known is None else self.known.specs.get(ref, TensorSpec())
@@ -58,20 +52,6 @@ class Writing:
     def new_spec(self, use: Use) -> TensorSpec:
         """What is known of a tensor of the new model."""
         return self.specs.get(use.ref, TensorSpec())
-
-    def title(self, layer: str) -> str:
-        return "/".join((*self.path, layer))
-
-    def note(self, layer: str, what: str) -> None:
-        self.notes.append(Note(self.title(layer), what))
-
-    def free(self, wish: str) -> str:
-        """A name that no layer has, of the new model or the old."""
-        taken, name, number = {*self.layers, *self.names.values()}, wish, 1
-        while name in taken:
-            number += 1
-            name = f"{wish}_{number}"
-        return name
 
     def add(self, layer: Layer, old: str | None) -> Layer:
         if old is not None:

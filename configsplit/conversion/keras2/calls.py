@@ -30,11 +30,7 @@ _NAMED = "call it with its first tensor, and with the others by their names"
 
 
 def convert_call(writing: Writing, layer: Layer, number: int, model: Model | None) -> None:
-    """Convert one call of a layer; the layer itself with its first call.
-
-    Raises:
-        Stop: it has no equal in Keras 2.
-    """
+    """Convert one call of a layer; the layer itself with its first call."""
     name, node = writing.names[layer.name], layer.calls[number]
     if (operation := _as_operation(layer)) is not None:
         args, kwargs = _moved(writing, node.args), _moved(writing, node.kwargs)
@@ -139,7 +135,7 @@ def _arguments(writing: Writing, layer: Layer, node: Node) -> tuple[tuple[Any, .
     if not node.args and taken and taken[0] in kwargs:
         first = kwargs.pop(taken[0])
     if writing.implicit:
-        kwargs = {key: value for key, value in kwargs.items() if key not in MASKS or _is_chosen(value)}
+        kwargs = {key: value for key, value in kwargs.items() if key not in MASKS or not leaves(value)}
     elif any(key in kwargs for key in MASKS[1:]):
         raise Stop("convert-mask", "Keras 2 cannot pass it a mask by name", "rebuild that part of the model in Keras 2")
     if not leaves(first):
@@ -147,11 +143,6 @@ def _arguments(writing: Writing, layer: Layer, node: Node) -> tuple[tuple[Any, .
     if class_facts(layer.class_name).recurrent or class_facts(layer.class_name).wraps == "directions":
         return _recurrent(first, kwargs)
     return (first,), FrozenDict(kwargs)
-
-
-def _is_chosen(value: Any) -> bool:
-    """Whether a mask is no tensor: nothing that Keras 2 could hand on."""
-    return not leaves(value)
 
 
 def _recurrent(first: Any, kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], FrozenDict]:

@@ -18,8 +18,8 @@ from configsplit.conversion.keras2.building import Writing
 from configsplit.conversion.keras2.calls import convert_call
 from configsplit.dialects import emit, read_entry
 from configsplit.graph.calls import call_graph, closure, topological
-from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import LayerPath, Model, Structure, TensorRef, TensorSpec, walk
+from configsplit.graph.json import FrozenDict
+from configsplit.graph.model import LayerPath, Model, TensorRef, TensorSpec, free_name, walk
 from configsplit.graph.rebuild_order import reordered
 from configsplit.inference import RULE_ERRORS, Inference, trace
 
@@ -43,15 +43,8 @@ Changed = Callable[[Migration], tuple[Refusal, ...]]
 
 
 def to_keras2(model: Model, inference: Inference, facts: Mapping[str, LayerFacts], changed: Changed) -> Migration:
-    """Write a model of Keras 3 as one of Keras 2. Nothing is raised for what cannot be: it is listed.
-
-    Args:
-        model: as Keras writes it today; ``inference`` has its shapes and dtypes.
-        facts: plug-ins.
-        changed: lists the layers that would receive another mask than before.
-
-    Returns:
-        The model and where its layers come from; no layouts of weights.
+    """Write a model of Keras 3, as Keras writes it today, as one of Keras 2, without layouts of weights. What cannot be is
+    listed. ``changed`` lists the layers that would receive another mask than before.
     """
     migration = _migrated(model, inference, facts, True)
     masked = changed(migration) if migration.model is not None else ()
@@ -123,12 +116,7 @@ def _names(path: LayerPath, model: Model) -> tuple[dict[str, str], list[Note]]:
     for layer in model.layers:
         name = layer.name
         if not _LEGAL.fullmatch(name):
-            wish = name = legal(name)
-            number = 1
-            while name in taken:
-                number += 1
-                name = f"{wish}_{number}"
-            taken.add(name)
+            name = free_name(legal(name), taken)
             notes.append(
                 Note("/".join((*path, layer.name)), f"is now called {name!r}: TensorFlow allows no such name for a scope")
             )
@@ -152,17 +140,13 @@ def _finished(writing: Writing) -> Model:
         name=name,
         kind=kind,
         layers=tuple(writing.layers.values()),
-        inputs=_mapped(writing, old.inputs),
-        outputs=_mapped(writing, old.outputs),
+        inputs=writing.mapped(old.inputs),
+        outputs=writing.mapped(old.outputs),
         config=FrozenDict(config),
         entry=FrozenDict({"class_name": "Functional" if kind == "functional" else "Sequential", "config": None}),
         dialect="keras2",
     )
     return made if kind == "sequential" else reordered(_without_unused(made))
-
-
-def _mapped(writing: Writing, structure: Structure) -> Structure:
-    return rebuild(structure, lambda leaf: writing.tensors[leaf] if type(leaf) is TensorRef else leaf)
 
 
 def _without_unused(model: Model) -> Model:

@@ -97,11 +97,7 @@ Rule = Callable[[Operation], Use]
 
 
 def convert_operation(writing: Writing, layer: Layer, args: tuple[Any, ...], kwargs: FrozenDict, ref: TensorRef) -> Use:
-    """One call of an operation; its arguments are tensors of the new model.
-
-    Raises:
-        Stop: TensorFlow has no such function, or not with these arguments, or not to the bit.
-    """
+    """One call of an operation; its arguments are tensors of the new model."""
     declared, rule = KERAS.get(snake(layer.class_name)), rules().get(snake(layer.class_name))
     if declared is None or rule is None:
         reason = f"there is no function of TensorFlow that Keras 2 calls for the operation {layer.class_name}"

@@ -61,10 +61,8 @@ class Calls:
     # ------------------------------------------------------------------------------ what rules of the backend ask for
 
     def call(self, function: str, *args: Any, **kwargs: Any) -> Any:
-        """Call a function of TensorFlow, by its name in the catalog.
-
-        Raises:
-            Unread: there is no rule for it, or not with these arguments.
+        """Call a function of TensorFlow, by its name in the catalog. Raises Unread if there is no rule for it, or not with
+        these arguments.
         """
         listed = [*map(text_of, args), *(f"{key}={text_of(value)}" for key, value in kwargs.items() if value is not None)]
         return self._made(function, args, kwargs, f"{function}({', '.join(listed)})", ATOM)

@@ -105,11 +105,7 @@ NOT_PYTHON = "its code is not as Python writes it"
 
 
 def instructions(code: Code, release: str) -> list[Instruction]:
-    """The instructions of a code object as a release reads them, up to the first that leaves the function.
-
-    Raises:
-        Unread: one is not known there, or the code has no end.
-    """
+    """The instructions of a code object as a release reads them, up to the first that leaves the function."""
     known = RELEASES[release]
     decode = _by_threes if release == "3.5" else _by_words
     listed: list[Instruction] = []

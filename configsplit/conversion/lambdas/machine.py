@@ -43,11 +43,7 @@ class Machine:
         self.keywords: tuple[str, ...] = ()
 
     def run(self) -> Any:
-        """What the function gives.
-
-        Raises:
-            Unread: it does something that is not read.
-        """
+        """What the function gives."""
         try:
             for name, argument in instructions(self.code, self.release):
                 if name in ("RETURN_VALUE", "RETURN_CONST"):

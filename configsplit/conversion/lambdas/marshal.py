@@ -187,11 +187,7 @@ def _finite(value: float) -> float:
 
 
 def read_code(data: bytes) -> Code:
-    """The code object in marshalled bytes, in the one layout in which all of them make sense.
-
-    Raises:
-        Unread: they make sense in none, in several, or are too large.
-    """
+    """The code object in marshalled bytes, in the one layout in which all of them make sense."""
     if len(data) > MAX_BYTES:
         raise Unread(f"its code is {len(data)} bytes long")
     codes, why = [], "its code is not as Python 3.5 to 3.13 write it"

@@ -34,11 +34,7 @@ _TRAINING = frozenset(["learning_phase", "in_train_phase", "in_test_phase"])
 
 
 def module(path: str) -> Name:
-    """An imported module, or a global name.
-
-    Raises:
-        Unread: it is none of those that are known.
-    """
+    """An imported module, or a global name."""
     first, dot, rest = path.partition(".")
     if first in _OF_PYTHON and not dot:
         return Name(first)
@@ -57,11 +53,7 @@ def _short(path: str) -> str:
 
 
 def member(value: Any, name: str) -> Any:
-    """``value.name``.
-
-    Raises:
-        Unread: nothing is known of it.
-    """
+    """``value.name``."""
     if type(value) is Name:
         path = _short(f"{value.path}.{name}")
         return _CONSTANTS[path] if path in _CONSTANTS else Name(path)
@@ -77,11 +69,7 @@ def member(value: Any, name: str) -> Any:
 
 
 def called(calls: Calls, function: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-    """``function(*args, **kwargs)``.
-
-    Raises:
-        Unread: it is none of the functions that are known, or called otherwise than those are.
-    """
+    """``function(*args, **kwargs)``."""
     if type(function) is Member:
         return _method(function, args, kwargs)
     if type(function) is not Name:
@@ -110,11 +98,7 @@ def _method(function: Member, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 
 
 def _instead(path: str, args: tuple[Any, ...]) -> str:
-    """The function that computes the same, where a function has several names; of numbers that of Python.
-
-    Raises:
-        Unread: no model of operations does what it does.
-    """
+    """The function that computes the same, where a function has several names; of numbers that of Python."""
     package, _, name = path.rpartition(".")
     if name.startswith(_RANDOM) or ".random." in path:
         raise Unread(f"it draws at random ({path}), which operations of a file do not: put the function itself in its place")

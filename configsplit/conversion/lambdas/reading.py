@@ -50,16 +50,7 @@ class Reading:
 
 
 def read(config: FrozenDict, inputs: Structure, name: str) -> Reading:
-    """Read the code in a Lambda's config, called on tensors.
-
-    Args:
-        config: that of the layer.
-        inputs: a tensor or a tuple of them, as `titled` has checked them.
-        name: that of the layer; what is made is named after it.
-
-    Raises:
-        Unread: it does something that is not read, and nothing can be said of it.
-    """
+    """Read the code in a Lambda's config, called on a tensor or a tuple of them; what is made is named after the layer."""
     if config.get("mask") is not None:
         raise Unread("it makes a mask of its own")
     text, defaults, closure = _function(config)
@@ -138,10 +129,8 @@ def _bytes(text: str) -> bytes:
 
 
 def constant(value: Any) -> Any:
-    """A constant of a document as a value that code computes with.
-
-    Raises:
-        Unread: it is of another kind than numbers, text, and lists of them.
+    """A constant of a document as a value that code computes with. Raises Unread if it is of another kind than numbers, text,
+    and lists of them.
     """
 
     def leaf(item: Any) -> Any:
@@ -165,11 +154,7 @@ def _inside(value: FrozenDict) -> Any:
 
 
 def _arguments(code: Code, defaults: tuple[Any, ...], config: FrozenDict) -> dict[str, Any]:
-    """What the parameters behind the first are: told by the layer, or by default.
-
-    Raises:
-        Unread: one of them is told by nothing.
-    """
+    """What the parameters behind the first are: told by the layer, or by default."""
     flags, count, named = code.fields["flags"], code.fields["arguments"], code.fields["keyword_only"]
     for flag, what in _REFUSED_FLAGS.items():
         if flags & flag:

@@ -76,22 +76,14 @@ def _leaf(value: Any) -> str:
 
 
 def number(value: Any) -> Any:
-    """A number that constants made.
-
-    Raises:
-        Unread: it is too large, or not finite.
-    """
+    """A number that constants made."""
     if (type(value) is float and not isfinite(value)) or (type(value) is int and abs(value) > _LARGEST):
         raise Unread("it computes a constant that is too large")
     return value
 
 
 def calculated(symbol: str, left: Any, right: Any) -> Any:
-    """What two constants make.
-
-    Raises:
-        Unread: they are of kinds that are not read.
-    """
+    """What two constants make."""
     if None in (left, right):
         raise Unread("it computes with a size that only the running model knows")
     if type(left) in (int, float) and type(right) in (int, float):

@@ -18,19 +18,8 @@ Places = Sequence[tuple[str, ...]]
 
 
 def archived(entry: FrozenDict, path: LayerPath, stored: Stored, facts: Mapping[str, LayerFacts]) -> Places:
-    """Where the weights of one layer are, wrapped ones included.
-
-    Args:
-        entry: the layer's, of Keras 3, with its module.
-        path: leads to it.
-        stored: what a file holds of it, in either layout; ``shapes`` has one for each weight that ``layer.weights`` lists.
-        facts: plug-ins.
-
-    Returns:
-        As many as there are shapes.
-
-    Raises:
-        Stop: nobody can say.
+    """Where the weights of one layer of Keras 3 are, wrapped ones included: as many as ``stored`` has shapes, one for each
+    weight that ``layer.weights`` lists.
     """
     root = Unit(entry, Stored(stored.shapes, stored.names, owner=stored.owner), 0, "", path=path)
     places: list[tuple[str, ...]] = []

@@ -110,11 +110,7 @@ def _lost(entry: FrozenDict, place: str) -> Stop:
 
 
 def plain_places(unit: Unit) -> tuple[str, ...]:
-    """Weights that the layer itself has; where their names tell of layers inside it, nobody knows where those are kept.
-
-    Raises:
-        Stop: they tell so.
-    """
+    """Weights that the layer itself has; where their names tell of layers inside it, nobody knows where those are kept."""
     for name in unit.stored.names:
         if _in_a_layer(name, _scope(unit, name)):
             raise Stop(
@@ -153,11 +149,7 @@ def _in_its_cell(unit: Unit) -> tuple[str, ...]:
 
 
 def _in_its_layer(unit: Unit) -> tuple[str, ...]:
-    """Weights of a wrapper: those that its layer's class names, in the layer, and its own.
-
-    Raises:
-        Stop: names do not tell which are whose.
-    """
+    """Weights of a wrapper: those that its layer's class names, in the layer, and its own."""
     config, names = unit.entry["config"], unit.stored.names
     inner = config.get("layer") if isinstance(config, FrozenDict) else None
     if not isinstance(inner, FrozenDict) or not names:

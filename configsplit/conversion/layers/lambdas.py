@@ -20,11 +20,7 @@ __all__ = ["alone", "by_name", "convert", "entry", "replaced", "unread"]
 
 
 def convert(building: Building, layer: Layer, number: int, given: Mapping[str, Replacement]) -> None:
-    """A Lambda with the function that the user names; without one, the operations that its code comes down to.
-
-    Raises:
-        Stop: the user named none, and the code is not read.
-    """
+    """A Lambda with the function that the user names; without one, the operations that its code comes down to."""
     title = building.title(layer.name)
     if (replacement := given.get(title) or given.get(layer.name)) is not None:
         _replace(building, layer, number, replacement)

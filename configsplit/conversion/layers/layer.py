@@ -29,11 +29,7 @@ _MODELS = ("Functional", "Model", "Sequential")
 
 
 def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Surroundings) -> Inside:
-    """Convert a layer's entry with everything inside it.
-
-    Raises:
-        Stop: something in it has no equal in Keras 3.
-    """
+    """Convert a layer's entry with everything inside it."""
     root = Unit(entry, stored, 0, "", path=path)
     units, todo = [], [root]
     while todo:
@@ -55,10 +51,8 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
 
 
 def children(unit: Unit) -> list[Unit]:
-    """The layers in the config of a layer of Keras, each with its share of the weights, which lie one after the other.
-
-    Raises:
-        Stop: nobody can say how many each has.
+    """The layers in the config of a layer of Keras, each with its share of the weights, which lie one after the other. Raises
+    Stop if nobody can say how many each has.
     """
     config = unit.entry.get("config")
     if not isinstance(config, FrozenDict) or is_model(unit.entry):
@@ -120,11 +114,7 @@ def _kept_apart(unit: Unit, prefixes: Sequence[str]) -> list[int]:
 
 
 def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
-    """How many of a layer's weights each layer inside it has.
-
-    Raises:
-        Stop: the numbers do not go up.
-    """
+    """How many of a layer's weights each layer inside it has."""
     total = len(unit.stored.shapes)
     if wraps(unit) == "whole":
         total = max(total - (_own_first(unit) or 1), 0)
@@ -209,11 +199,7 @@ def _convert(unit: Unit, around: Surroundings) -> None:
 
 
 def _ordered(class_name: str, config: FrozenDict, around: Surroundings) -> FrozenDict:
-    """The config with the order of dimensions, which some classes of Keras 1 do not write.
-
-    Raises:
-        Stop: no other layer of the model tells it, and it matters.
-    """
+    """The config with the order of dimensions, which some classes of Keras 1 do not write."""
     if not lacks_ordering(class_name, config):
         return config
     if around.ordering is None:
@@ -226,11 +212,7 @@ def _ordered(class_name: str, config: FrozenDict, around: Surroundings) -> Froze
 
 
 def _with_code(unit: Unit, around: Surroundings) -> FrozenDict:
-    """A Lambda inside a wrapper, with the function that the user names, or as the model that its code comes down to.
-
-    Raises:
-        Stop: the user named none, and the code is not read.
-    """
+    """A Lambda inside a wrapper, with the function that the user names, or as the model that its code comes down to."""
     title, config = "/".join(unit.path), unit.entry["config"]
     replacement = around.lambdas.get(title) or around.lambdas.get(str(config.get("name")))
     if replacement is not None:

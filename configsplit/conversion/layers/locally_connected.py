@@ -28,9 +28,6 @@ def convert(building: Building, layer: Layer, number: int) -> None:
 
     What a window holds is stacked axis by axis, in the order in which the old kernel has it: numbers are moved, and then
     multiplied with kernels that are reshaped, nothing else.
-
-    Raises:
-        Stop: the size of what it takes is open, or its padding is of a kind that it never had.
     """
     parts = Parts(building, layer, number)
     config = _config(building, layer)

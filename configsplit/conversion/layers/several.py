@@ -262,11 +262,7 @@ EPSILON = 1e-7
 
 
 def convert(building: Building, layer: Layer, number: int, given: Mapping[str, Replacement]) -> None:
-    """One call of a Merge.
-
-    Raises:
-        Stop: its mode is code, and the user gave nothing in its place.
-    """
+    """One call of a Merge. Raises Stop if its mode is code, and the user gave nothing in its place."""
     mode = layer.config.get("mode", "sum")
     tensors = building.moved(layer.calls[number].args[0])
     if mode == "cos":

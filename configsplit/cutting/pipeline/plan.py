@@ -79,9 +79,6 @@ def best_plan(units: Units, terms: Terms, *, slack: Fraction = Fraction(0), effo
     """The best plan for calls that are each a unit of their own (`units_of`).
 
     With ``slack`` (0.05 for 5%) the largest stage may exceed the smallest possible by so much, for fewer bytes across.
-
-    Raises:
-        CutError: there are fewer calls than stages, or no plan keeps to the limits.
     """
     if len(units) < terms.stages:
         raise CutError(

@@ -112,11 +112,7 @@ def dotted(parts: tuple[int | str, ...]) -> str:
 
 
 def validate(document: type[BaseModel], value: Any, where: str = "") -> None:
-    """Check ``value`` against a document.
-
-    Raises:
-        DocumentError: naming the first violation with its path, and how many more there are.
-    """
+    """Check ``value`` against a document."""
     try:
         document.model_validate(value)
     except ValidationError as error:

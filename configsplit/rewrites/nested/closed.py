@@ -13,13 +13,8 @@ Infer = Callable[[Model, Specs], Inference]
 
 
 def of_closed(outermost: Inference, told: Iterable[tuple[Place, TensorSpec]], infer: Infer) -> dict[TensorRef, TensorSpec]:
-    """What follows for tensors of the outermost model; of an output that still goes by a record of a class that nobody has
-    declared nothing does.
-
-    Args:
-        outermost: what is known of the model, without what is said of tensors inside.
-        told: what the user says, of tensors in nested models and at the surface.
-        infer: describes a model, with what is given of its tensors.
+    """What follows for tensors of the outermost model from what is ``told`` of tensors in nested ones and at the surface; of an
+    output that still goes by a record of a class that nobody has declared nothing does.
     """
     waiting: dict[tuple[CallRef, ...], dict[TensorRef, TensorSpec]] = {}
     for place, spec in told:

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from configsplit.errors import CutError, ShapeError
-from configsplit.graph.model import Layer, TensorRef, TensorSpec, Use
+from configsplit.graph.model import Layer, TensorRef, TensorSpec, Use, free_name
 from configsplit.inference import Inference
 from configsplit.inference.conforming import conformed, rank_change
-from configsplit.rewrites import operations
-from configsplit.rewrites.common import free_name
+from configsplit.rewrites import casts
 from configsplit.rewrites.nested.wrapping import Specs
 
 Operations = Callable[[str], bool]
@@ -48,12 +47,7 @@ class Conforming:
     made: list[Layer] = field(default_factory=list)
 
     def argument(self, use: Use, declared: TensorSpec, place: str) -> Use:
-        """The argument as the layers inside receive it; ``declared`` is the input that it is handed to, at ``place``.
-
-        Raises:
-            CutError: Keras conforms the tensor, and the document has no means to say so.
-            ShapeError: nobody can tell whether it does.
-        """
+        """The argument as the layers inside receive it; ``declared`` is the input that it is handed to, at ``place``."""
         given = self.arriving.specs.get(use.ref, TensorSpec())
         if not self._differs(given, declared) or not self.arriving.operations(place):
             return use
@@ -72,10 +66,10 @@ class Conforming:
             )
         change = rank_change(given.shape, declared.shape)
         if change is not None:
-            make = operations.squeeze if change == "squeeze" else operations.expand
+            make = casts.squeeze if change == "squeeze" else casts.expand
             use = self._put(make(self.dialect, self._name(use, change), use), conformed(given, replace(declared, dtype=None)))
         if declared.dtype not in (None, given.dtype):
-            cast = operations.cast(self.dialect, self._name(use, str(declared.dtype)), use, str(declared.dtype))
+            cast = casts.cast(self.dialect, self._name(use, str(declared.dtype)), use, str(declared.dtype))
             use = self._put(cast, conformed(given, declared))
         return use
 

@@ -14,9 +14,9 @@ from typing import Any
 from configsplit.errors import ShapeError
 from configsplit.graph.calls import CallGraph, call_graph, closure
 from configsplit.graph.json import FrozenDict, rebuild
-from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, leaves
+from configsplit.graph.model import CallRef, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name, leaves
 from configsplit.graph.provenance import Origin, Provenance
-from configsplit.rewrites.common import described, free_name
+from configsplit.rewrites.common import described
 from configsplit.rewrites.nested.pack import packed
 from configsplit.rewrites.nested.wrapping import NO_SPECS, Specs, Wrapping
 from configsplit.rewrites.part import Extracted, part
@@ -182,11 +182,11 @@ def _called(node: Node, call: int, number: int, made: Divided) -> Node:
     fed = [(source, made.taken(call, source)) for source in made.cut.wires[number]]
     uses = tuple(Use(ref) if source.part is not None else replace(given[source.number], ref=ref) for source, ref in fed)
     kwargs = node.kwargs if number == 0 else FrozenDict({key: value for key, value in node.kwargs.items() if not leaves(value)})
-    return replace(node, args=(uses[0] if len(uses) == 1 else uses,), kwargs=_outer_uses(kwargs, made))
-
-
-def _outer_uses(kwargs: FrozenDict, made: Divided) -> FrozenDict:
-    return Node((), kwargs).map_uses(lambda use: replace(use, ref=made.outer(use.ref))).kwargs
+    return replace(
+        node,
+        args=(uses[0] if len(uses) == 1 else uses,),
+        kwargs=Node((), kwargs).map_uses(lambda use: replace(use, ref=made.outer(use.ref))).kwargs,
+    )
 
 
 def _provenance(model: Model, made: Divided, origins: Provenance) -> Provenance:

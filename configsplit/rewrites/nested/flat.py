@@ -89,10 +89,8 @@ def flatten(
     told: Iterable[Told] = (),
     wanted: Callable[[LayerPath], bool] = anything,
 ) -> Flat:
-    """Open all calls of the nested models that are wanted, from the outside in; what cannot be opened stays closed.
-
-    Raises:
-        CutError: the flat graph would be too large.
+    """Open all calls of the nested models that are wanted, from the outside in; what cannot be opened stays closed. Raises
+    CutError if the flat graph would be too large.
     """
     level = Level(model, [], None, said := list(told))
     every = list(_tensors(model, wanted))
@@ -156,11 +154,7 @@ def _opened(level: Level, name: str, wrapping: Wrapping | None) -> Opened | None
 
 
 def _tensors(model: Model, wanted: Callable[[LayerPath], bool]) -> Iterator[_Tensor]:
-    """Every tensor of a model and of the nested models that are wanted, outer ones first.
-
-    Raises:
-        CutError: there are too many.
-    """
+    """Every tensor of a model and of the nested models that are wanted, outer ones first."""
     todo: list[tuple[tuple[CallRef, ...], Model]] = [((), model)]
     used: dict[int, dict[tuple[str, int], list[int]]] = {}
     count = 0

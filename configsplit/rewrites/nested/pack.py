@@ -13,9 +13,9 @@ from typing import Any
 
 from configsplit.errors import CutError
 from configsplit.graph.json import FrozenDict
-from configsplit.graph.model import INPUT, Layer, Model, Node, TensorRef, TensorSpec, Use
+from configsplit.graph.model import INPUT, Layer, Model, Node, TensorRef, TensorSpec, Use, free_name
 from configsplit.rewrites.casts import cast_layer, is_exact
-from configsplit.rewrites.common import free_name, redirected
+from configsplit.rewrites.common import redirected
 from configsplit.rewrites.part import in_order
 
 _EXACT_AS = {"bool": ("float16", "bfloat16", "float32", "float64", "int8", "int32", "int64")}
@@ -23,12 +23,8 @@ _EXACT_AS = {"bool": ("float16", "bfloat16", "float32", "float64", "int8", "int3
 
 
 def packed(model: Model, taken: Sequence[TensorSpec], given: Sequence[TensorSpec], where: str) -> Model:
-    """The model with one input for all that it takes and one output for all that it gives.
-
-    ``taken`` and ``given`` describe its inputs and outputs; ``where`` names the wrapper, for messages.
-
-    Raises:
-        CutError: a size or dtype does not allow it.
+    """The model with one input for all that it takes and one output for all that it gives. ``taken`` and ``given`` describe its
+    inputs and outputs; ``where`` names the wrapper, for messages. Raises CutError if a size or dtype does not allow it.
     """
     if len(taken) > 1:
         model = _with_one_input(model, _plan(model, taken, where))

@@ -108,9 +108,6 @@ class Level:
         """The layer in which the first tensor that is still hidden lies."""
         return next((place.inside[0].layer for boundary in self.places for place in boundary if place.inside), None)
 
-    def is_nested(self, name: str) -> bool:
-        return self.model.by_name()[name].model is not None
-
     def _calls(self, name: str) -> list[int]:
         inside = (place.inside[0] for boundary in self.places for place in boundary if place.inside)
         return sorted({call.call for call in inside if call.layer == name})
@@ -269,7 +266,7 @@ def surface(
     while True:
         level = levels[-1]
         name = level.container()
-        if name is not None and level.is_nested(name):
+        if name is not None and level.model.by_name()[name].model is not None:
             (level.open_every if every_call else level.open_around)(name, wrapping)
         elif name is not None:
             levels.append(level.inside(name, known(wrapping, name)))
@@ -317,11 +314,7 @@ def reopen(
 
 
 def alive(ref: TensorRef, kept: Provenance) -> TensorRef:
-    """Where a tensor is after `prune`.
-
-    Raises:
-        CutError: no output needs it.
-    """
+    """Where a tensor is after `prune`."""
     origin = kept.layers.get((ref.layer,))
     if origin is None or ref.call not in origin.calls:
         raise CutError(

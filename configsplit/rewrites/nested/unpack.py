@@ -42,9 +42,6 @@ def rejoined(
         pieces: the models in the pieces, in a row; each but the first takes one tensor, the only one that the one before gives.
         origins: for each, the calls that its layers had in the wrapped model; layers without origin are packing.
         inner: the wrapped model; only its frame is taken. ``specs`` describes its tensors.
-
-    Raises:
-        VerificationError: the pieces do not fit together, or a packing does not give back what went into it.
     """
     parts, extra = [], set[str]()
     for number, (model, origin) in enumerate(zip(pieces, origins, strict=True)):

@@ -65,9 +65,6 @@ def crossing_sets(
 ) -> tuple[list[tuple[TensorRef, ...]], list[int | None]]:
     """The tensors that cross at each cut of a wrapped model, in the order in which the cuts follow one another; and for each
     cut its number in that order (None for one without tensors). ``given`` is what the user says of tensors in it.
-
-    Raises:
-        CutError: a cut cannot be made, or two of them do not follow one another.
     """
     graph = call_graph(model)
     position = topological(graph)

@@ -79,11 +79,7 @@ def environment() -> dict[str, str]:
 
 
 def mode(limits: Limits) -> str:
-    """How a worker is held on this machine: "linux", "sandbox-exec" or "none".
-
-    Raises:
-        RuntimeUnavailableError: it should be confined, and there is no way here.
-    """
+    """How a worker is held on this machine: "linux", "sandbox-exec" or "none"."""
     if not limits.confined:
         return "none"
     if sys.platform == "linux":
@@ -128,11 +124,7 @@ def run(
 
 
 def in_force(limits: Limits | None = None) -> tuple[str, ...]:
-    """What holds a worker on this machine, in words, found out by confining a process; empty where nothing can.
-
-    Raises:
-        RuntimeUnavailableError: nothing can hold it here.
-    """
+    """What holds a worker on this machine, in words, found out by confining a process; empty where nothing can."""
     limits = limits or Limits()
     with tempfile.TemporaryDirectory(prefix="configsplit-") as name:
         folder = Path(name).resolve()

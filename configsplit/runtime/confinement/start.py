@@ -36,10 +36,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def apply(policy: Mapping[str, Any]) -> list[str]:
-    """Put limits and confinement in force, for good; returns what holds, in words.
-
-    Raises:
-        OSError: something could not be put in force.
+    """Put limits and confinement in force, for good; returns what holds, in words. Raises OSError if something could not be put
+    in force.
     """
     if sys.platform == "linux":
         return _linux(policy)

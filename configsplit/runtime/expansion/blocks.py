@@ -14,7 +14,9 @@ from configsplit.graph.model import TensorSpec
 from configsplit.inference import agree
 from configsplit.runtime.build import variables
 from configsplit.runtime.frameworks import Framework
-from configsplit.runtime.live.claims import tensors_of_entry, true_shape
+from configsplit.runtime.live.claims import SIZES, given_by, tensors_like, tensors_of_entry, true_shape
+from configsplit.runtime.live.transfer import transfer
+from configsplit.runtime.worker import to_stored
 
 
 class NotOpenedError(Exception):
@@ -24,16 +26,8 @@ class NotOpenedError(Exception):
 def open_block(
     layer: Any, nodes: list[dict[str, Any]], works: Framework, true: Mapping[int, TensorSpec]
 ) -> tuple[Any, list[dict[str, Any]]]:
-    """A plain model of what a layer runs; and its calls, each of which gives that model its tensors in one list.
-
-    Args:
-        layer: the live layer.
-        nodes: the ``inbound_nodes`` of its entry.
-        works: its Keras.
-        true: what is known of symbolic tensors, whatever is said of them.
-
-    Raises:
-        NotOpenedError: it stays whole; and whatever its code raises.
+    """A plain model of what a layer runs; and its calls, each of which gives that model its tensors in one list. ``nodes`` are
+    the ``inbound_nodes`` of its entry; ``true`` is what is known of symbolic tensors, whatever is said of them.
     """
     if not nodes or len({_without_history(node) for node in nodes}) != 1:
         raise NotOpenedError("its calls differ")
@@ -50,14 +44,14 @@ def _traced(layer: Any, works: Framework, true: Mapping[int, TensorSpec]) -> Any
     inputs: list[Any] = []
 
     def fresh(tensor: Any) -> Any:
-        _check_tensor(tensor, layer, keras)
+        _check_tensor(tensor, layer)
         inputs.append(
             keras.Input(batch_shape=true_shape(tensor, true), dtype=tensor.dtype, name=f"{layer.name}_in_{len(inputs)}")
         )
         return inputs[-1]
 
     for tensor in works.flatten(node.outputs):
-        _check_tensor(tensor, None, keras)
+        _check_tensor(tensor, None)
     given = (list(node.arguments.args), dict(node.arguments.kwargs))
     leaves = [fresh(each) if isinstance(each, keras.KerasTensor) else each for each in works.flatten(given)]
     args, kwargs = works.pack(given, leaves)
@@ -73,7 +67,7 @@ def _traced(layer: Any, works: Framework, true: Mapping[int, TensorSpec]) -> Any
     return model
 
 
-def _check_tensor(tensor: Any, layer: Any, keras: Any) -> None:
+def _check_tensor(tensor: Any, layer: Any) -> None:
     if getattr(tensor, "_keras_mask", None) is not None:
         raise NotOpenedError("a mask comes or goes with its tensors")
     if layer is not None and "float" in str(tensor.dtype) and layer.compute_dtype != tensor.dtype:
@@ -87,3 +81,56 @@ def _without_history(node: Any) -> str:
         return {key: value for key, value in item.items() if key != "keras_history"}
 
     return json.dumps(json.loads(json.dumps(node), object_hook=stripped), sort_keys=True)
+
+
+# Whether a layer that was opened still does what it did: Keras makes its graph again, which is run beside the layer.
+#
+# A ``call`` may ask for sizes that were open when it was traced, or use what no config can hold, and a graph shows neither.
+
+
+_KEYS = ("module", "class_name", "config", "registered_name")
+
+
+def unlike_opened(
+    layer: Any,
+    entry: Mapping[str, Any],
+    leaves: Mapping[str, Any],
+    works: Framework,
+    *,
+    values: bool,
+    true: Mapping[int, TensorSpec],
+) -> str:
+    """What is otherwise in the graph that a layer was opened into, in words; "" where nothing is. ``leaves`` are the live
+    layers in it, by path; without ``values`` nothing but shapes is compared.
+    """
+    bare = {key: entry[key] for key in _KEYS if key in entry}
+    try:
+        again = works.module.saving.deserialize_keras_object(json.loads(json.dumps(bare)))
+        if values:
+            transfer(again, leaves, works)
+    except Exception as error:  # noqa: BLE001 - code of others
+        return f"what is in it cannot be made again: {type(error).__name__}"
+    given = (list(layer._inbound_nodes[0].arguments.args), dict(layer._inbound_nodes[0].arguments.kwargs))
+    flat, kind = works.flatten(given), works.module.KerasTensor
+    for sizes in SIZES:
+        symbols = [each for each in flat if isinstance(each, kind)]
+        tensors = tensors_like(symbols, sizes, works, values=values, true=true)
+        mixed = iter(tensors)
+        args, kwargs = works.pack(given, [next(mixed) if isinstance(each, kind) else each for each in flat])
+        try:
+            its = _outputs(layer, args, kwargs, works, values=values)
+        except Exception:  # noqa: BLE001 - it does not take these sizes
+            continue
+        try:
+            ours = _outputs(again, [tensors if len(tensors) > 1 else tensors[0]], {}, works, values=values)
+        except Exception as error:  # noqa: BLE001 - code of others
+            return f"its graph does not take what it takes: {type(error).__name__}"
+        return "" if ours == its else "its graph gives something else"
+    return "it takes nothing that was tried, by which its graph could be told"
+
+
+def _outputs(layer: Any, args: Any, kwargs: Any, works: Framework, *, values: bool) -> list[Any]:
+    """What it gives, as something that can be compared: shape, dtype and, where there are any, bits."""
+    outputs = given_by(layer, args, kwargs, works, values=values)
+    told = [(tuple(each.shape), works.module.backend.standardize_dtype(each.dtype)) for each in outputs]
+    return [*told, *(to_stored(each, works).values.tobytes() for each in outputs if values)]

@@ -15,8 +15,7 @@ from typing import Any
 from configsplit.errors import DocumentError
 from configsplit.graph.model import INPUT, TensorSpec
 from configsplit.hazards import ROOTS
-from configsplit.runtime.expansion.blocks import NotOpenedError, open_block
-from configsplit.runtime.expansion.checked import unlike_opened
+from configsplit.runtime.expansion.blocks import NotOpenedError, open_block, unlike_opened
 from configsplit.runtime.expansion.made_again import faithful_config
 from configsplit.runtime.expansion.made_with import Made
 from configsplit.runtime.frameworks import Framework

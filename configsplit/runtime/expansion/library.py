@@ -14,11 +14,7 @@ from configsplit.runtime.frameworks import Framework
 
 
 def import_libraries(names: Sequence[str]) -> None:
-    """Import what the user named.
-
-    Raises:
-        PluginError: it is Keras itself, or cannot be imported.
-    """
+    """Import what the user named."""
     for name in names:
         if name.partition(".")[0] in ROOTS:
             raise PluginError(
@@ -43,7 +39,7 @@ def library_classes(names: Sequence[str], works: Framework) -> dict[str, Any]:
     of layers, by ``module:Name``. Never by a bare name: theirs may be one that Keras has too.
     """
     registered = works.module.saving.get_custom_objects()
-    classes = {name: each for name, each in registered.items() if _is_of(each, names)}
+    classes = {name: each for name, each in registered.items() if is_within(str(getattr(each, "__module__", "")), names)}
     base = works.module.layers.Layer
     for module_name, module in list(sys.modules.items()):
         if not is_within(module_name, names):
@@ -52,10 +48,6 @@ def library_classes(names: Sequence[str], works: Framework) -> dict[str, Any]:
             if isinstance(each, type) and issubclass(each, base) and each.__module__ == module_name:
                 classes[f"{module_name}:{each.__name__}"] = each
     return classes
-
-
-def _is_of(each: Any, names: Sequence[str]) -> bool:
-    return is_within(str(getattr(each, "__module__", "")), names)
 
 
 def is_within(module: str, names: Sequence[str]) -> bool:

@@ -15,19 +15,15 @@ from typing import Any
 from configsplit.runtime.build import variables
 from configsplit.runtime.expansion.made_with import Made, constructor_config
 from configsplit.runtime.frameworks import Framework
+from configsplit.runtime.live.layers import inner_layers
 
 _NEVER = {"name", "_name", "auto_name", "_auto_name", "built", "_called", "_path", "_parent_path", "_tracked", "_lock"}
 _PLAIN = (bool, int, float, str, type(None))
 
 
 def faithful_config(item: dict[str, Any], layer: Any, works: Framework, made: Made) -> tuple[dict[str, Any] | None, str]:
-    """A config from which a layer comes back as it is, or None and why there is none.
-
-    Args:
-        item: its entry in a document, as its class writes it.
-        layer: the live layer, called at least once.
-        works: its Keras.
-        made: with what the layers were made, as far as that was taken down.
+    """A config from which a live layer, called at least once, comes back as it is; or None and why there is none. ``item`` is
+    its entry as its class writes it, ``made`` with what the layers were made.
     """
     reasons = []
     for way in (lambda: item["config"], lambda: constructor_config(layer, made, works)):
@@ -98,12 +94,5 @@ def _said(value: Any) -> str:
 
 
 def _inside(live: Any) -> Iterator[Any]:
-    """A layer and all that are tracked inside it, each once, outer ones first; iterative."""
-    seen: set[int] = set()
-    todo = [live]
-    while todo:
-        layer = todo.pop()
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            yield layer
-            todo.extend(reversed(list(getattr(layer, "_layers", ()))))
+    """A layer and all that are tracked inside it."""
+    return inner_layers(live, lambda layer: list(getattr(layer, "_layers", ())))

@@ -40,11 +40,7 @@ def taking_down(works: Framework) -> Iterator[Made]:
 
 
 def constructor_config(layer: Any, made: Made, works: Framework) -> dict[str, Any] | None:
-    """The arguments that a layer was made with, as Keras writes them into a config; None where they were not taken down.
-
-    Raises:
-        ValueError, TypeError: an argument cannot be written.
-    """
+    """The arguments that a layer was made with, as Keras writes them into a config; None where they were not taken down."""
     if id(layer) not in made:
         return None
     _, args, kwargs = made[id(layer)]

@@ -13,11 +13,7 @@ from configsplit.runtime.frameworks import Framework
 
 @contextmanager
 def fixed_inputs(sizes: Mapping[str, Sequence[int | None]], works: Framework) -> Iterator[None]:
-    """Inputs that are made in here have the sizes that are given for their names; the batch stays as it is.
-
-    Raises:
-        DocumentError: an input has other sizes already, or there is none of a name.
-    """
+    """Inputs that are made in here have the sizes that are given for their names; the batch stays as it is."""
     kind = works.module.layers.InputLayer
     original, met = kind.__init__, set()
 

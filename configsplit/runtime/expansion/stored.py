@@ -21,15 +21,8 @@ class _Entries(dict[str, Any]):
 
 
 def stored_names(model: Any, works: Framework, *, attributes_first: bool = False) -> dict[str, Any]:
-    """Each array that Keras would write: its name in the file -> the variable, or what the layer makes of it.
-
-    Args:
-        model: a model of Keras 3, built.
-        works: its Keras.
-        attributes_first: as Keras 3.0 to 3.3 did it: in the order of attributes, of which ``layers`` is one.
-
-    Raises:
-        RuntimeUnavailableError: this Keras saves in a way that is not known.
+    """Each array that Keras would write: its name in the file -> the variable, or what the layer makes of it. Keras 3.0 to 3.3
+    went in the order of attributes, of which ``layers`` is one (``attributes_first``).
     """
     library = importlib.import_module(f"{works.name}.src.saving.saving_lib")
     if not all(hasattr(library, name) for name in ("_save_state", "_walk_saveable", "H5IOStore")):

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from configsplit.errors import ConfigSplitError, DocumentError
 from configsplit.graph.json import loads, thaw
+from configsplit.graph.walking import values_in
 from configsplit.runtime.build import refuse_hazards
 from configsplit.runtime.confinement.policy import Limits
 from configsplit.runtime.expansion.library import import_libraries, is_within, library_classes
 from configsplit.runtime.frameworks import Framework, framework
-from configsplit.runtime.process import run_module
+from configsplit.runtime.process import answer, run_module
 
 if TYPE_CHECKING:
     from configsplit.runtime.expansion.graphs import Graph
@@ -61,29 +62,14 @@ def expansion(
 
 def said_to_be_of(document: Any, libraries: Sequence[str]) -> set[str]:
     """What the document says is of the libraries, as `library_classes` names it: all else is refused before anything is run."""
-    names: set[str] = set()
-    todo = [document]
-    while todo:
-        item = todo.pop()
-        if isinstance(item, dict):
-            todo += item.values()
-            name, module = item.get("class_name"), item.get("module")
-            if isinstance(name, str) and isinstance(module, str) and is_within(module, libraries):
-                names.add(f"{module}:{name}")
-        elif isinstance(item, list):
-            todo += item
-    return names
+    named = [(item.get("module"), item.get("class_name")) for item in values_in(document) if isinstance(item, dict)]
+    texts = [(module, name) for module, name in named if isinstance(module, str) and isinstance(name, str)]
+    return {f"{module}:{name}" for module, name in texts if is_within(module, libraries)}
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Expand what the job in ``arguments[0]`` has; ``result.json`` appears beside it."""
-    path = Path(arguments[0])
-    try:
-        result = expanded(json.loads(path.read_text()))
-    except ConfigSplitError as error:
-        result = {"error": {**error.as_json(), "type": type(error).__name__}}
-    (path.parent / "result.json").write_text(json.dumps(result))
-    return 0
+    """Expand what a job has."""
+    return answer(arguments, expanded)
 
 
 def expanded(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,11 +152,7 @@ def _built(document: Mapping[str, Any], works: Framework, sizes: Mapping[str, Se
 
 
 def _placed(model: Any, again: Any, leaves: Mapping[tuple[str, ...], Any], works: Framework) -> list[dict[str, Any]]:
-    """Every weight of the graph as Keras makes it again, with the names under which the model's own class keeps it.
-
-    Raises:
-        DocumentError: a layer came back with other weights, or Keras keeps some in a way that tells nobody which is which.
-    """
+    """Every weight of the graph as Keras makes it again, with the names under which the model's own class keeps it."""
     from configsplit.runtime.build import variables
     from configsplit.runtime.expansion.stored import stored_names
     from configsplit.runtime.live.layers import layer_at
@@ -210,11 +192,7 @@ def _unplaced(where: str, why: str) -> DocumentError:
 
 
 def _ran(model: Any, again: Any, graph: Graph, works: Framework) -> bool:
-    """Run the model beside its graph, on the same weights; False where nothing was found that the model takes.
-
-    Raises:
-        DocumentError: they give other numbers.
-    """
+    """Run the model beside its graph, on the same weights; False where nothing was found that the model takes."""
     from configsplit.runtime.live.numbers import differ
     from configsplit.runtime.live.transfer import transfer
 

@@ -18,6 +18,7 @@ from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.inputs import Hints, make_inputs
 from configsplit.runtime.live.layers import inner_layers
 from configsplit.runtime.live.signature import takes_training
+from configsplit.runtime.live.unchanged import at_inference
 from configsplit.runtime.worker import to_tensor
 
 PAIRS = (
@@ -67,10 +68,12 @@ def tensors_like(
 
 
 def given_by(layer: Any, args: Any, kwargs: Any, works: Framework, *, values: bool = False) -> list[Any]:
-    """What the code of a layer gives: run on values, or else traced, whatever its class says of itself. A call that is written
-    down may have a ``training`` that Keras does not hand on."""
+    """What the code of a layer gives at inference: run on values, or else traced, whatever its class says of itself.
+
+    A call that is written down may have a ``training`` that Keras does not hand on.
+    """
     if values:
-        return works.flatten(layer(*args, **kwargs))
+        return works.flatten(at_inference(layer, args, kwargs, works))
     kept = kwargs if takes_training(layer) else {name: each for name, each in kwargs.items() if name != "training"}
     return works.flatten(works.module.Operation.compute_output_spec(layer, *args, **kept))
 
@@ -114,11 +117,7 @@ def hold_records(document: dict[str, Any], model: Any, works: Framework, *, valu
 
 
 def true_specs(model: Any, works: Framework, *, values: bool) -> dict[int, TensorSpec]:
-    """By the id of each tensor of a functional model, and of models in it, what it is; none where no class claims anything.
-
-    Raises:
-        DocumentError: a class claims something, and nothing was found that the model takes.
-    """
+    """By the id of each tensor of a functional model, and of models in it, what it is; none where no class claims anything."""
     claiming = [layer for layer in inner_layers(model) if _is_others(layer) and says_itself(layer, works)]
     if not claiming:
         return {}

@@ -46,10 +46,6 @@ def recovered(model: Any, works: Framework, classes: Mapping[str, Any], inputs: 
 
     Keras is asked for the graph that the model was made from, then for a symbolic call. A graph counts if it holds every weight
     of the model in its layers, can be built from its configuration, and gives the same bits as the model on two batches.
-
-    Raises:
-        DocumentError: there is no such graph, and the message says what each way ended in; or nobody knows what the model is
-            called on.
     """
     specs = call_specs(model, works, inputs)
     reasons = []

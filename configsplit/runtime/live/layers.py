@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from configsplit.errors import DocumentError, WeightsError
@@ -12,11 +12,7 @@ from configsplit.runtime.frameworks import Framework, framework
 
 
 def framework_of(live: Any) -> Framework:
-    """The Keras that a live model or layer belongs to; user classes count by the Keras class that they come from.
-
-    Raises:
-        DocumentError: it belongs to neither Keras 3 nor tf_keras.
-    """
+    """The Keras that a live model or layer belongs to; user classes count by the Keras class that they come from."""
     packages = {base.__module__.partition(".")[0] for base in type(live).__mro__}
     for name in ("tf_keras", "keras"):
         if name in packages:
@@ -28,8 +24,13 @@ def framework_of(live: Any) -> Framework:
     )
 
 
-def inner_layers(live: Any) -> Iterator[Any]:
-    """The layer itself and all layers inside it, each once, outer ones first; iterative."""
+def _children(layer: Any) -> list[Any]:
+    flat = list(layer._flatten_layers(include_self=False, recursive=False)) if hasattr(layer, "_flatten_layers") else []
+    return [*flat, *getattr(layer, "operations", ())]
+
+
+def inner_layers(live: Any, inside: Callable[[Any], list[Any]] = _children) -> Iterator[Any]:
+    """The layer itself and all layers inside it, each once, outer ones first."""
     seen: set[int] = set()
     todo = [live]
     while todo:
@@ -38,21 +39,13 @@ def inner_layers(live: Any) -> Iterator[Any]:
             continue
         seen.add(id(layer))
         yield layer
-        todo.extend(reversed(_children(layer)))
-
-
-def _children(layer: Any) -> list[Any]:
-    flat = list(layer._flatten_layers(include_self=False, recursive=False)) if hasattr(layer, "_flatten_layers") else []
-    return [*flat, *getattr(layer, "operations", ())]
+        todo.extend(reversed(inside(layer)))
 
 
 def classes_of(live: Any, framework: Framework, given: Mapping[str, type] | None = None) -> dict[str, Any]:
     """The classes that a live model may be rebuilt with: those given, those registered with Keras, and those of its layers.
 
     They are in this process already, so that building them again runs no code that has not been run.
-
-    Raises:
-        DocumentError: two classes of one name.
     """
     classes: dict[str, Any] = {}
     placed: dict[str, Any] = {}
@@ -81,11 +74,7 @@ def placed_alike(one: type, other: type) -> bool:
 
 
 def layer_at(live: Any, path: LayerPath) -> Any:
-    """The layer at a path of names.
-
-    Raises:
-        WeightsError: there is none, or there are two.
-    """
+    """The layer at a path of names."""
     layer = live
     for name in path:
         held = layer if hasattr(layer, "layers") else getattr(layer, "layer", layer)  # what TimeDistributed runs

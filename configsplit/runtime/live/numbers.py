@@ -10,6 +10,7 @@ from configsplit.runtime import arrays
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.inputs import Hints, make_inputs, read_hints
 from configsplit.runtime.live.signature import call_specs, takes_training
+from configsplit.runtime.live.unchanged import unchanged
 from configsplit.runtime.worker import to_stored, to_tensor
 
 Batch: TypeAlias = list[arrays.Stored]
@@ -36,13 +37,8 @@ def differ(one: Any, model: Any, works: Framework, specs: Any = None, text: str 
 
 
 def taken_by(model: Any, works: Framework, specs: Any, text: str) -> list[tuple[Batch, Batch]] | None:
-    """Two batches that a model takes, each with what it gives; None where nothing that is tried is taken.
-
-    Args:
-        model: the model.
-        works: its Keras.
-        specs: what it is called on, nested as it takes it.
-        text: an architecture that tells what inputs make sense.
+    """Two batches that a model takes, each with what it gives, as `differ` tries them; None where it takes nothing that is
+    tried.
     """
     hints = read_hints(text)
     few = Hints(convolutions=hints.convolutions, ids=_FEW)
@@ -74,7 +70,8 @@ def _fixed(shape: Sequence[int | None], size: int) -> tuple[int | None, ...]:
 
 
 def outputs(model: Any, works: Framework, specs: Any, stored: Sequence[arrays.Stored]) -> Batch:
-    """What a model gives at inference."""
+    """What a model gives at inference, which leaves it as it was."""
     given = works.pack(specs, [to_tensor(item, works) for item in stored])
     options = {"training": False} if takes_training(model) else {}
-    return [to_stored(tensor, works) for tensor in works.flatten(model(given, **options))]
+    with unchanged(model):
+        return [to_stored(tensor, works) for tensor in works.flatten(model(given, **options))]

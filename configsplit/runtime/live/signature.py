@@ -15,10 +15,8 @@ _HINT = "say what it is called on: inputs=an array, a shape such as (None, 28, 2
 
 
 def call_specs(model: Any, works: Framework, inputs: Inputs | None = None) -> Any:
-    """The specs of a model's inputs, batch of any size, nested as it takes them (lists and dicts).
-
-    Raises:
-        DocumentError: nobody knows what the model is called on, or it takes several arguments.
+    """The specs of a model's inputs, batch of any size, nested as it takes them (lists and dicts). Raises DocumentError if
+    nobody knows what the model is called on, or it takes several arguments.
     """
     _check_arguments(model)
     return _mapped(inputs, lambda leaf: _spec(leaf, works)) if inputs is not None else _remembered(model, works)

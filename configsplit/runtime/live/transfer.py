@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from configsplit.errors import WeightsError, nearest
+from configsplit.graph.walking import everything
 from configsplit.runtime.build import layers_with_weights, variables
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.layers import inner_layers
@@ -92,14 +93,12 @@ def _copy_assets(origin: Any, layer: Any) -> None:
 
 
 def _by_path(model: Any) -> dict[str, Any]:
-    """Every layer by its path, nested models opened; iterative."""
-    layers: dict[str, Any] = {}
-    todo = [(layer.name, layer) for layer in reversed(model.layers)]
-    while todo:
-        path, layer = todo.pop()
-        layers[path] = layer
-        todo.extend((f"{path}/{inner.name}", inner) for inner in reversed(getattr(layer, "layers", ())))
-    return layers
+    """Every layer by its path, nested models opened."""
+
+    def inside(held: tuple[str, Any]) -> list[tuple[str, Any]]:
+        return [(f"{held[0]}/{inner.name}", inner) for inner in getattr(held[1], "layers", ())]
+
+    return dict(everything([(layer.name, layer) for layer in model.layers], inside))
 
 
 def same_weights(one: Any, other: Any) -> bool:

@@ -13,7 +13,7 @@ from configsplit.containers.staging import Staging
 from configsplit.cutting.minimum_cut import Choice, heads, partition
 from configsplit.display import html
 from configsplit.errors import CutError, Json, ShapeError
-from configsplit.graph.model import TensorRef
+from configsplit.graph.model import TensorRef, free_name
 from configsplit.rewrites.split import Wire, Wiring
 from configsplit.runtime.frameworks import Framework
 from configsplit.runtime.live.kinds import Inputs
@@ -278,10 +278,5 @@ class _Names:
         for ref in refs:
             wish = self._inputs.get(ref) or self._plain.get(ref) or ref.layer.rpartition("/")[2]
             wish = re.sub(r"[^A-Za-z0-9_]", "_", wish)
-            name, number = wish, 1
-            while name in taken:
-                number += 1
-                name = f"{wish}_{number}"
-            taken.add(name)
-            names.append(name)
+            names.append(free_name(wish, taken))
         return names

@@ -9,6 +9,7 @@ from typing import Any
 from configsplit.errors import CutError
 from configsplit.graph.calls import CallGraph
 from configsplit.graph.model import CallRef, TensorRef, TensorSpec
+from configsplit.graph.walking import reached
 from configsplit.rewrites.split import bytes_per_sample
 from configsplit.runtime.trace.trace import Trace, dtype_name
 
@@ -55,13 +56,11 @@ class OpGraph:
 
     def needed_by(self, names: Iterable[str]) -> list[str]:
         """The free ops that ops need, in the order of the trace."""
-        needed: set[str] = set()
-        todo = list(names)
-        while todo:
-            for other in _before(self.ops[todo.pop()]):
-                if other in self.free and other not in needed:
-                    needed.add(other)
-                    todo.append(other)
+
+        def of(name: str) -> list[str]:
+            return [other for other in _before(self.ops[name]) if other in self.free]
+
+        needed = {*reached((other for name in names for other in of(name)), of)}
         return [name for name in self.ops if name in needed]
 
 
@@ -70,11 +69,7 @@ def ref_of(tensor: Any) -> TensorRef:
 
 
 def op_graph(trace: Trace) -> OpGraph:
-    """The graph to cut.
-
-    Raises:
-        CutError: the trace writes variables or calls Python, which no part of it could do on its own.
-    """
+    """The graph to cut. Raises CutError if the trace writes variables or calls Python, which no part could do alone."""
     graph = trace.function.graph
     ops = {op.name: op for op in graph.get_operations()}
     _refuse_side_effects(trace, ops)
@@ -82,7 +77,8 @@ def op_graph(trace: Trace) -> OpGraph:
     inputs = {tensor.op.name for tensor in trace.inputs}
     ends = [tensor.op.name for tensor in trace.outputs]
     free = _free(ops, inputs, captured) - set(ends)
-    wanted = _closure([*ends, *(op.name for op in graph.control_outputs if op.type != "NoOp")], ops) | inputs
+    ordered = (op.name for op in graph.control_outputs if op.type != "NoOp")
+    wanted = {*reached([*ends, *ordered], lambda name: _before(ops[name])), *inputs}
     names = [name for name in ops if name in wanted and name not in free]
     return OpGraph(
         graph=_call_graph(names, ops, inputs, trace.outputs),
@@ -95,17 +91,6 @@ def op_graph(trace: Trace) -> OpGraph:
 
 def _before(op: Any) -> list[str]:
     return [tensor.op.name for tensor in op.inputs] + [other.name for other in op.control_inputs]
-
-
-def _closure(names: Iterable[str], ops: dict[str, Any]) -> set[str]:
-    closed = set(names)
-    todo = list(closed)
-    while todo:
-        for other in _before(ops[todo.pop()]):
-            if other not in closed:
-                closed.add(other)
-                todo.append(other)
-    return closed
 
 
 def _free(ops: dict[str, Any], inputs: set[str], captured: dict[str, Any]) -> frozenset[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from configsplit.errors import CutError
-from configsplit.graph.model import TensorRef
+from configsplit.graph.model import TensorRef, free_name
 from configsplit.runtime.trace.graph import OpGraph
 from configsplit.runtime.trace.trace import Trace, tensorflow
 
@@ -79,10 +79,8 @@ def _handle(held: Any) -> Any:
 def make_piece(
     trace: Trace, graph: OpGraph, names: Sequence[str], taken: Sequence[TensorRef], given: Sequence[TensorRef]
 ) -> Piece:
-    """The part of a trace that consists of the named ops, and the constants and reads that they need.
-
-    Raises:
-        CutError: it needs a resource that belongs to nothing in the model.
+    """The part of a trace that consists of the named ops, and the constants and reads that they need. Raises CutError if it
+    needs a resource that belongs to nothing in the model.
     """
     wanted = [*graph.needed_by(names)]
     captured = [name for name in wanted if name in graph.captured]
@@ -146,13 +144,7 @@ def _variables(trace: Trace) -> tuple[dict[int, Any], dict[int, str]]:
     called: dict[int, str] = {}
     taken: set[str] = set()
     for handle, variable in known.items():
-        wish = name = str(paths.get(handle) or variable.name.partition(":")[0])
-        number = 1
-        while name in taken:
-            number += 1
-            name = f"{wish}_{number}"
-        taken.add(name)
-        called[handle] = name
+        called[handle] = free_name(str(paths.get(handle) or variable.name.partition(":")[0]), taken)
     return known, called
 
 
