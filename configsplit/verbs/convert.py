@@ -186,9 +186,10 @@ def _renewed(document: Document, source: Source, asked: _Asked) -> Converted:
     request = _request(document, old, asked, given, told, made_by)
     migration = _with_implied(_with_matched(_migrated(document, request), document, old), told)
     lost = () if source.weights is None else absent(document, migration, source.weights)
+    migration, lost = _without_weights(migration, lost, asked.missing_weights)
     return Converted(
         document=document,
-        migration=_without_weights(migration, lost, asked.missing_weights),
+        migration=migration,
         backend=made_by,
         arguments=asked.arguments(),
         to=asked.to,
@@ -216,9 +217,10 @@ def _kept(document: Document, source: Source, asked: _Asked, model: Model) -> Co
     stored = source.weights
     if stored is not None and stored.layout.kind != "legacy" and release_of(document) < _SAVED_ALL:
         lost = absent(document, migration, stored)
+    migration, lost = _without_weights(migration, lost, asked.missing_weights)
     return Converted(
         document=document,
-        migration=_without_weights(migration, lost, asked.missing_weights),
+        migration=migration,
         backend=str(source.metadata.get("backend") or ""),
         arguments=asked.arguments(),
         to=asked.to,
@@ -291,12 +293,22 @@ def _with_implied(migration: Migration, told: Sequence[Told]) -> Migration:
     return replace(migration, notes=(*migration.notes, *notes))
 
 
-def _without_weights(migration: Migration, lost: Sequence[Absent], wanted: MissingWeights) -> Migration:
-    """Refuse layers whose weights are not in the file, or name them."""
+def _without_weights(
+    migration: Migration, absent: Sequence[Absent], wanted: MissingWeights
+) -> tuple[Migration, tuple[Absent, ...]]:
+    """Refuse layers whose weights are not in the file, or name them; and those that begin anew. Of what no Keras saved, and
+    begins anew itself, it is only said."""
+    untold = [each for each in absent if each.anew and wanted == "refuse"]
+    lost = tuple(each for each in absent if each not in untold)
     if lost and wanted == "refuse":
-        return replace(migration, refusals=tuple(each.refusal() for each in lost), model=None)
-    notes = (Note("/".join(each.path), f"begins with fresh weights: {each.reason}") for each in lost)
-    return replace(migration, notes=(*migration.notes, *notes))
+        return replace(migration, refusals=tuple(each.refusal() for each in lost), model=None), lost
+    notes = [Note("/".join(each.path), f"begins with fresh weights: {each.reason}") for each in lost]
+    for name, each in {each.class_name: each for each in reversed(untold)}.items():
+        what = (
+            f"the file holds no weights of the {name}: layers that its class keeps in a list of lists, if any, were never saved"
+        )
+        notes.append(Note("/".join(each.path), f"{what}, and begin anew wherever the file is loaded"))
+    return replace(migration, notes=(*migration.notes, *notes)), lost
 
 
 def _shape(given: tuple[TensorRef, TensorSpec]) -> str:

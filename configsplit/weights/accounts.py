@@ -24,11 +24,16 @@ _ANEW = "or initialize what is missing: --missing-weights initialize"
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A layer of which the old file does not hold all weights, or may not: nobody has declared what its class has."""
+    """A layer of which the old file does not hold all weights, or may not: nobody has declared what its class has.
+
+    Whatever an archive does not hold, its own Keras begins anew, too, each time that it loads it (``anew``); it refuses one
+    that lacks weights of the layer itself.
+    """
 
     path: LayerPath
     class_name: str
     lost: tuple[str, ...] = ()
+    anew: bool = False
 
     @property
     def reason(self) -> str:
@@ -52,12 +57,12 @@ def absent(document: Document, migration: Migration, file: Arrays) -> tuple[Abse
     if migration.model is None:
         return ()
     inference = trace(migration.model, document.facts, dialect="keras3", read=read_entry)
-    held, may_lack = held_by("keras3"), _may_lack(document, file)
+    held, may_lack, anew = held_by("keras3"), _may_lack(document, file), file.layout.kind != "legacy"
     lacking: list[Absent] = []
     for path, layer in walk(migration.model, held):
         if not layer.is_input and held(layer) is None:
             lacking += _of_layer(path, layer, known_inside(inference, path[:-1]), migration, document, may_lack)
-    return tuple(lacking)
+    return tuple(replace(each, anew=anew and not each.lost) for each in lacking)
 
 
 def _may_lack(document: Document, file: Arrays) -> bool:

@@ -167,7 +167,8 @@ def _seeming(inference: Inference, held: Weights, closed: bool) -> Iterator[Told
                 seen = of_own_cell(each, layer, ref.call, shapes, wish)
             else:
                 seen = seems(each, layer, ref.call, shapes, wish, stacked=beside, closed=closed)
-            if seen is not None:
+            several = TensorRef(ref.layer, ref.call, 1) in each.specs  # numbers and phases, steps and a mask: of any type
+            if seen is not None and not (several and ref in doubtful):
                 yield Told(Place(inside, ref), *seen, typed=ref not in doubtful)
 
 

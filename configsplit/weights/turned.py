@@ -125,5 +125,5 @@ def _misplaced(path: LayerPath, layer: Layer, names: Sequence[str]) -> WeightsEr
         f"the weights of {'/'.join(path)!r} ({layer.class_name}) are not those that its class has: {names[0]!r} is one of them",
         code="layout-unknown",
         where="/".join(path),
-        hint="write the format of the source; or declare keras3_places in a plug-in (--custom-objects FILE.py)",
+        hint="write the source's format, or convert the model's .h5; or declare keras3_places (--custom-objects FILE.py)",
     )

@@ -42,6 +42,19 @@ class Encoded(L.Layer):  # type: ignore[misc]
         return {"all": x * self.scale, "mean": tf.reduce_mean(x, 1)}
 
 
+class Spectrum(L.Layer):  # type: ignore[misc]
+    """Gives complex numbers beside real ones, and has no weights that would tell a type."""
+
+    def call(self, x: Any) -> Any:
+        made = tf.signal.rfft(x)
+        return tf.abs(made), made
+
+
+class Phase(L.Layer):  # type: ignore[misc]
+    def call(self, x: Any) -> Any:
+        return tf.math.angle(x)
+
+
 class Minimal(L.Layer):  # type: ignore[misc]
     """A cell; ``gates`` wide kernels."""
 
@@ -109,10 +122,23 @@ def test_it_is_cut_and_runs(kind: str, tmp_path: Path) -> None:
     assert all(same(np.asarray(one), np.asarray(two)) for one, two in zip(wanted, found, strict=True))
 
 
-@pytest.mark.parametrize("kind", ["no units in its weights", "outputs that nothing was built on"])
+def of_any_type() -> Any:
+    start = L.Input((8,))
+    real, complex_ones = Spectrum(name="at")(L.Dense(8)(start))
+    return keras.Model(start, L.Dense(2)(L.Concatenate()([real, Phase()(complex_ones)])))
+
+
+UNTOLD: dict[str, tuple[Callable[[], Any], str]] = {
+    "no units in its weights": (lambda: recurrent(lambda: Minimal(7, 2)), "h5"),
+    "outputs that nothing was built on": (of_blocks, "h5"),
+    "outputs of any type": (of_any_type, "keras"),
+}
+
+
+@pytest.mark.parametrize("kind", UNTOLD)
 def test_what_nothing_tells_is_asked_for(kind: str, tmp_path: Path) -> None:
-    model = recurrent(lambda: Minimal(7, 2)) if kind.startswith("no") else of_blocks()
-    model.save(path := tmp_path / "model.h5")
+    make, suffix = UNTOLD[kind]
+    make().save(path := tmp_path / f"model.{suffix}")
     with pytest.raises(ShapeError) as caught:
         configsplit.split(path, "at")
     assert caught.value.code == "shape-unknown"

@@ -59,21 +59,33 @@ def written(entry: FrozenDict, wrapped: Wrapped = nowhere) -> FrozenDict:
         )
         raise Stop("convert-lambda", code, _INSTEAD)
     if not _is_of_keras(entry):
-        return _custom(entry, config)
+        return _custom(entry, config, wrapped)
     taken = constructor(class_name, "keras2")
     if taken is None or class_name in DIFFERENT:
         raise Stop("convert-class", DIFFERENT.get(class_name, f"Keras 2 has no {class_name}"), _INSTEAD)
     return objects.entry_of(class_name, _config(class_name, config, taken, wrapped))
 
 
+def is_layer(value: Any) -> bool:
+    """Whether a value of a config is a layer, or a model, of Keras 3 or of the user's own."""
+    return isinstance(value, FrozenDict) and isinstance(value.get("config"), FrozenDict) and "registered_name" in value
+
+
 def _is_of_keras(entry: FrozenDict) -> bool:
     return str(entry.get("module")).partition(".")[0] == "keras"
 
 
-def _custom(entry: FrozenDict, config: FrozenDict) -> FrozenDict:
-    """A layer of a class that Keras does not export, by its registered name."""
+def names_another(entry: FrozenDict) -> bool:
+    """Whether what is written of a layer of Keras 3 names a class of the user's own as Keras 2 names one of its own."""
+    name = str(entry.get("registered_name") or entry["class_name"])
+    return not _is_of_keras(entry) and constructor(name, "keras2") is not None
+
+
+def _custom(entry: FrozenDict, config: FrozenDict, wrapped: Wrapped) -> FrozenDict:
+    """A layer of a class that Keras does not export, by its registered name; what it holds of Keras's as Keras 2 has it."""
     name = str(entry.get("registered_name") or entry["class_name"])
     config = _of_subclass(config)
+    config = config | {key: written(value, wrapped) for key, value in config.items() if key in WHOLE and is_layer(value)}
     kept = config | ({"dtype": objects.policy(config["dtype"])} if "dtype" in config else {})
     return objects.entry_of(name.rpartition(">")[2] if application_place(name.rpartition(">")[2], config) else name, kept)
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from configsplit.catalog.constructors import constructor
-from configsplit.catalog.keras2.configs import written
+from configsplit.catalog.keras2.configs import names_another, written
 from configsplit.catalog.keras2.objects import entry_of
 from configsplit.catalog.keras3.refusals import Stop
 from configsplit.catalog.keras3.today import placed
@@ -90,6 +90,10 @@ def _layer(writing: Writing, layer: Layer, name: str, model: Model | None) -> La
     if layer.is_input:
         return input_layer(writing, layer, name)
     entry = written(placed(layer.entry), partial(writing.wrapped, layer.name))
+    if names_another(placed(layer.entry)):
+        writing.note(
+            layer.name, f"is of a class of its own: load it with custom_objects, or Keras takes its own {layer.class_name}"
+        )
     config = entry["config"] | {"name": name} | _dtype(writing, layer)
     return Layer(name=name, class_name=str(entry["class_name"]), entry=entry_of(str(entry["class_name"]), config))
 

@@ -77,5 +77,5 @@ def _unknown(entry: FrozenDict, why: str) -> Stop:
     return Stop(
         "layout-unknown",
         f"it is unknown where the weights of the {entry['class_name']} go in the other layout: {why}",
-        "write the format of the source; or declare keras3_places in a plug-in (--custom-objects FILE.py)",
+        "write the source's format, or convert the model's .h5; or declare keras3_places (--custom-objects FILE.py)",
     )

@@ -193,7 +193,8 @@ def _scope(unit: Unit, name: str) -> list[str]:
     """What stands between the layer's own name, or the file's for it, and the weight's; a class may open its own scope
     once more (``my_1``)."""
     *scopes, _ = name.split("/")
-    names = filter(None, ("".join(unit.path[-1:]), unit.stored.owner))
+    inside = snake(str(unit.entry["class_name"]).rpartition(">")[2]) if unit.depth else ""  # what Keras calls a cell
+    names = filter(None, ("".join(unit.path[-1:]), unit.stored.owner, inside))
     own = re.compile(f"({'|'.join(map(re.escape, names))})" + r"(_\d+)?")
     last = max((at for at, scope in enumerate(scopes) if own.fullmatch(scope)), default=-1)
     return scopes[last + 1 :]

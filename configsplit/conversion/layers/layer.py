@@ -18,7 +18,7 @@ from configsplit.catalog.layers.keras1 import lacks_ordering, with_ordering
 from configsplit.catalog.operations.layers import snake
 from configsplit.catalog.recipes import Recipe, Slot
 from configsplit.catalog.table import class_facts
-from configsplit.conversion.building import Inside, Stored, Surroundings, Unit
+from configsplit.conversion.building import NOTHING, Inside, Stored, Surroundings, Unit
 from configsplit.conversion.layers import lambdas, theano
 from configsplit.conversion.layers.custom import cell_count, custom, custom_weights
 from configsplit.graph.json import FrozenDict
@@ -35,7 +35,7 @@ def convert_layer(entry: FrozenDict, path: LayerPath, stored: Stored, around: Su
     while todo:
         unit = todo.pop()
         units.append(unit)
-        unit.children = [] if _is_custom(unit.entry, around) else children(unit)
+        unit.children = _held(unit, around) if _is_custom(unit.entry, around) else children(unit)
         todo.extend(reversed(unit.children))
     for unit in reversed(units):
         _convert(unit, around)
@@ -65,14 +65,32 @@ def children(unit: Unit) -> list[Unit]:
     cells = config.get("cells")
     if type(cells) is tuple:
         listed += [(("cells", number), cell) for number, cell in enumerate(cells)]
-    counts = _shares(unit, [entry for _, entry in listed])
+    prefixes = _prefixes(unit, listed)
+    counts = _kept_apart(unit, prefixes) or _shares(unit, [entry for _, entry in listed])
     units: list[Unit] = []
     start = unit.start + _own_first(unit)
-    for (key, entry), count, prefix in zip(listed, counts, _prefixes(unit, listed), strict=True):
+    for (key, entry), count, prefix in zip(listed, counts, prefixes, strict=True):
         part = unit.stored.part(start - unit.start, start - unit.start + count)
         units.append(Unit(entry, part, start, prefix, key, unit.path, depth=unit.depth + 1))
         start += count
     return units
+
+
+def _held(unit: Unit, around: Surroundings) -> list[Unit]:
+    """The layers of Keras in the config of a class of the user's own, whose weights are that class's affair. Models, and what
+    Keras 3 has under another name, are left as they are."""
+    config = unit.entry.get("config")
+    if not isinstance(config, FrozenDict):
+        return []
+    held: list[Unit] = []
+    for key in _SIDES:
+        entry = config.get(key)
+        if not isinstance(entry, FrozenDict) or not isinstance(entry.get("config"), FrozenDict) or is_model(entry):
+            continue
+        name = str(entry.get("class_name"))
+        if not _is_custom(entry, around) and class_of(name) == name:
+            held.append(Unit(entry, NOTHING, unit.start, "", (key, None), unit.path, depth=unit.depth + 1))
+    return held
 
 
 def wraps(unit: Unit) -> str:
@@ -87,6 +105,12 @@ def _own_first(unit: Unit) -> int:
 
 _SPECTRAL = 2
 """The kernel of the layer inside, once more, and the vector of the power iteration."""
+
+
+def _kept_apart(unit: Unit, prefixes: Sequence[str]) -> list[int]:
+    """How many weights an archive keeps for each of several cells; nothing where it does not tell."""
+    counts = [sum(place.startswith(prefix) for place in unit.stored.places) for prefix in prefixes]
+    return counts if len(prefixes) > 1 and wraps(unit) != "directions" and sum(counts) == len(unit.stored.shapes) else []
 
 
 def _shares(unit: Unit, entries: Sequence[FrozenDict]) -> list[int]:
@@ -117,7 +141,7 @@ def _prefixes(unit: Unit, listed: Sequence[tuple[tuple[str, int | None], FrozenD
             side = sides.get(key, key)
             prefixes.append(f"{unit.prefix}{side}/")
             continue
-        name = snake(str(entry["class_name"]))
+        name = snake(str(entry["class_name"]).rpartition(">")[2])
         again = taken.get(name, 0)
         taken[name] = again + 1
         prefixes.append(f"{unit.prefix}cells/{name}_{again}/" if again else f"{unit.prefix}cells/{name}/")
@@ -150,7 +174,7 @@ def _convert(unit: Unit, around: Surroundings) -> None:
         unit.made = around.model(unit.entry, unit.path)
         return
     if _is_custom(unit.entry, around):
-        carried, weights = custom(unit.entry), custom_weights(unit, around) or Inside(FrozenDict())
+        carried, weights = custom(_with_children(unit)), custom_weights(unit, around) or Inside(FrozenDict())
         unit.made, unit.own = carried.entry, replace(weights, notes=(*carried.notes, *weights.notes))
         return
     if class_facts(str(unit.entry["class_name"])).code_key:
@@ -207,6 +231,8 @@ def _spectral(unit: Unit) -> Inside:
 
 
 def _with_children(unit: Unit) -> FrozenDict:
+    if not unit.children:
+        return unit.entry
     config: dict[str, Any] = dict(unit.entry["config"])
     for child in unit.children:
         key, number = child.key
