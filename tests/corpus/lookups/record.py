@@ -5,10 +5,9 @@ the tests.
     tf-2.3/bin/python record.py
 
 The same with 2.4.4, 2.5.3 and 2.6.5 (this with keras==2.6.0). Each lookup is one output of one model; beside the packed
-SavedModel lie the inputs, and what the model gave before it was saved.
+SavedModel lie the inputs ``in_*``, and the outputs ``out_*`` that the model gave before it was saved.
 """
 
-import json
 import os
 import tarfile
 import tempfile
@@ -64,7 +63,8 @@ with tempfile.TemporaryDirectory() as scratch:
     made = model(Path(scratch))
     made.save(str(saved))
     outputs = made([tf.constant(GIVEN["words"]), tf.constant(GIVEN["numbers"], tf.int64)])
-    told = {"inputs": GIVEN, "outputs": [each.numpy().tolist() for each in outputs]}
-    (HERE / (RELEASE + ".json")).write_text(json.dumps(told) + "\n", encoding="utf-8")
+    told = {"out_" + str(number): each.numpy() for number, each in enumerate(outputs)}
+    words, numbers = np.array(GIVEN["words"]), np.array(GIVEN["numbers"], np.int64)
+    np.savez(str(HERE / (RELEASE + ".io.npz")), in_words=words, in_numbers=numbers, **told)
     with tarfile.open(str(HERE / (RELEASE + ".tar.gz")), "w:gz") as packed:
         packed.add(str(saved), RELEASE)
