@@ -44,6 +44,10 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[LONG] = "1"
 
 
+HELPED = pytest.StashKey[set[Path]]()
+"""Files that ask for frameworks in processes of their own; where tests are shared they are run one after the other."""
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A matrix of an hour is nothing that plain `pytest` may start; what takes long is not what others wait for at the end."""
     mark_out_of_turn(items)
@@ -53,7 +57,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in long]
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
-        items.sort(key=lambda item: (item.get_closest_marker("first") is None, -tests[item.path], str(item.path)))
+        helped = config.stash[HELPED] = {item.path for item in items if "processes" in getattr(item, "fixturenames", ())}
+        items.sort(
+            key=lambda item: (
+                item.get_closest_marker("first") is None,
+                item.path not in helped,
+                -tests[item.path],
+                str(item.path),
+            )
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -118,10 +130,17 @@ def _tidy(_begun: list[int]) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def processes() -> Iterator[dict[str, FrameworkProcess]]:
-    """One for each framework, shared by all rooms."""
+    """One process for each framework, shared by all rooms; it lives as long as it is asked for."""
     found: dict[str, FrameworkProcess] = {}
     yield found
     end_all()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _unneeded(request: pytest.FixtureRequest) -> None:
+    """The processes of frameworks end with the last file that asks for them: each holds a third of a gigabyte."""
+    if request.path not in request.config.stash.get(HELPED, {request.path}):
+        end_all()
 
 
 @pytest.fixture

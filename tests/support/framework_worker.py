@@ -34,7 +34,7 @@ def main(name: str) -> int:
     gc.collect()
     gc.freeze()  # the framework's own million objects need not be looked at after every step
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line), used)), file=answers, flush=True)
+        print(json.dumps(_answer(json.loads(line), used)), file=answers, flush=True)
     return 0
 
 
@@ -44,8 +44,7 @@ def _custom(name: str, plugins: str, functions: str) -> dict[str, Any]:
     return {**worker.custom_classes([plugins], name), **importlib.import_module(functions).FUNCTIONS}
 
 
-def answer(step: dict[str, Any], used: Framework) -> dict[str, Any]:
-    """What a step gives, or what the framework says of it."""
+def _answer(step: dict[str, Any], used: Framework) -> dict[str, Any]:
     try:
         classes = _custom(used.name, step["plugins"], step["functions"])
         worker.make_deterministic(used, step["seed"])

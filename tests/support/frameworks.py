@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import select
 import subprocess
 import sys
@@ -18,10 +17,8 @@ from configsplit.runtime import arrays
 from configsplit.runtime.arrays import Stored, greatest_difference, same_bits
 from configsplit.runtime.confinement.policy import environment
 from configsplit.runtime.examine import examine
-from configsplit.runtime.frameworks import framework, framework_name
+from configsplit.runtime.frameworks import framework_name
 from configsplit.runtime.inputs import make_inputs, read_hints
-from support.framework_worker import answer
-from support.thinned import LONG
 
 PLUGINS = Path(__file__).with_name("plugins.py")
 
@@ -37,8 +34,7 @@ _RUNNING: dict[str, subprocess.Popen[str]] = {}
 class FrameworkProcess:
     """A worker for "keras" or "tf_keras"; started when first needed, and again if a file killed it.
 
-    Its models find the classes of ``plugins``, and may call the ``FUNCTIONS`` of a module by name. Long matrices alone meet
-    files that kill it or never end: for a sample the same is done in this process, which has loaded the frameworks anyway.
+    Its models find the classes of ``plugins``, and may call the ``FUNCTIONS`` of a module by name.
     """
 
     def __init__(self, name: str, plugins: Path = PLUGINS, functions: str = "") -> None:
@@ -48,26 +44,22 @@ class FrameworkProcess:
 
     def run(self, step: Mapping[str, Any], patience: float = 120) -> dict[str, Any]:
         """Run one step of `configsplit.runtime.worker`, for at most so many seconds; the answer. Raises Failed."""
-        asked = {**step, **self.custom}
-        found = self._told(asked, patience) if os.environ.get(LONG) else answer(asked, framework(self.name))
-        if "error" in found:
-            raise Failed(found["error"])
-        self.version = found["version"]
-        return found
-
-    def _told(self, step: dict[str, Any], patience: float) -> dict[str, Any]:
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps(step) + "\n")
+        process.stdin.write(json.dumps({**step, **self.custom}) + "\n")
         process.stdin.flush()
         if not select.select([process.stdout], [], [], patience)[0]:
             process.kill()  # tf_keras turns in circles over some graphs
-        line = process.stdout.readline()
-        if not line:
+        answer = process.stdout.readline()
+        if not answer:
             self.close()
             raise Failed(f"the process died, or took too long: {Path(step['model']).name}")
-        return dict(json.loads(line))
+        found = json.loads(answer)
+        if "error" in found:
+            raise Failed(found["error"])
+        self.version = found["version"]
+        return dict(found)
 
     def _started(self) -> subprocess.Popen[str]:
         if self.name not in _RUNNING:
