@@ -69,5 +69,5 @@ def process(
 
 
 def names(folder: Path) -> list[str]:
-    """Everything in a folder, hidden files too."""
-    return sorted(item.name for item in folder.iterdir())
+    """Everything in a folder, hidden files too, but for what Python leaves beside a plug-in."""
+    return sorted(item.name for item in folder.iterdir() if item.name != "__pycache__")
